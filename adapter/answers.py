@@ -1,0 +1,83 @@
+"""What goes back over HTTP: the JSON of an answer and of every failure."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from adapter.classify import Classification
+from adapter.messages import LANGUAGES, Say, about
+from model_store.errors import Code, EaselError
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 2
+_RETRYABLE = {Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED}
+_BY_HTTP_STATUS = {
+    404: (Code.NOT_FOUND, Say.NOT_FOUND),
+    405: (Code.UNIMPLEMENTED, Say.BAD_REQUEST),
+    413: (Code.INVALID_ARGUMENT, Say.TOO_LARGE),
+}
+
+
+def language() -> str:
+    """The caller's language out of Accept-Language; English when nothing fits."""
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def answer_classification(found: Classification) -> dict[str, Any]:
+    """The body of a recognised drawing."""
+    best = found.predictions[0]
+    return {
+        "label": best.label,
+        "score": best.score,
+        "predictions": [
+            {"label": ranked.label, "score": ranked.score} for ranked in found.predictions
+        ],
+        "model": {"name": found.model.name, "version": found.model.number},
+        "msg": Say.RECOGNISED.in_language(language()),
+    }
+
+
+def failure(code: Code, message: str, say: Say, status: int) -> Response:
+    """The body of any failure; ``label`` is the text "null", as the first version had it."""
+    response = jsonify(
+        error={"code": code.name, "message": message},
+        label="null",
+        msg=say.in_language(language()),
+    )
+    response.status_code = status
+    if code in _RETRYABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def install_error_handlers(app: Flask) -> None:
+    """Answer our failures, Flask's, and those nobody expected, in the one shape."""
+
+    @app.errorhandler(EaselError)
+    def answer_error(error: EaselError) -> Response:
+        if error.code is Code.INTERNAL:
+            logger.error("%s failed: %s", request.path, error)
+        return failure(error.code, str(error), about(error), error.code.http)
+
+    @app.errorhandler(HTTPException)
+    def answer_http(error: HTTPException) -> Response:
+        status = error.code or 500
+        code, say = _BY_HTTP_STATUS.get(status, (Code.INVALID_ARGUMENT, Say.BAD_REQUEST))
+        message = error.description or error.name
+        if status == 413:
+            message = f"the body is larger than {app.config['MAX_CONTENT_LENGTH']} bytes"
+        response = failure(code, message, say, status)
+        for name, value in error.get_headers():
+            if name == "Allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def answer_bug(error: Exception) -> Response:
+        logger.error("%s failed", request.path, exc_info=error)
+        return failure(Code.INTERNAL, "internal error", Say.FAILED, 500)

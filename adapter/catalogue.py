@@ -1,0 +1,52 @@
+"""What the store says about models: their input contracts and class labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from model_store.contract import ImageContract
+from model_store.errors import ServableNotFound
+from model_store.spec import ModelVersion
+from model_store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ImageModel:
+    """One version of an image classifier."""
+
+    model: ModelVersion
+    contract: ImageContract
+    labels: tuple[str, ...]
+
+
+class Catalogue:
+    """Reads the store; versions never change, so each is read once."""
+
+    def __init__(self, root: Path) -> None:
+        self._store = Store(root)
+        self._read = lru_cache(maxsize=256)(self._read_version)
+
+    def live(self, name: str) -> ImageModel:
+        """The version that a request without version or label most likely reaches.
+
+        Raises:
+            ServableNotFound: The store has no such model, or it takes no pictures.
+            BadVersion: The version's manifest is damaged.
+        """
+        versions = self._store.versions(name)
+        if not versions:
+            raise ServableNotFound(f"there is no model {name!r} in the store")
+        stable = self._store.version_labels(name).get("stable")
+        return self.version(name, stable if stable in versions else versions[-1])
+
+    def version(self, name: str, number: int) -> ImageModel:
+        """One version; raises as ``live`` does."""
+        return self._read(ModelVersion(name, number))
+
+    def _read_version(self, model: ModelVersion) -> ImageModel:
+        manifest = self._store.manifest(model)
+        if manifest.input_contract is None:
+            raise ServableNotFound(f"{model} takes no pictures: it has no input contract")
+        return ImageModel(model, manifest.input_contract, self._store.class_labels(manifest))

@@ -1,0 +1,86 @@
+"""A picture in, ranked class labels out.  Knows no HTTP and no gRPC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter.catalogue import Catalogue, ImageModel
+from adapter.ports import ModelServer
+from model_store.errors import EaselError
+from model_store.preprocess import ImageLimits, to_tensor
+from model_store.spec import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One class label and its score."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """Labels, best first, and the version that gave them."""
+
+    model: ModelVersion
+    predictions: tuple[Ranked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """What it takes to classify pictures with any image model of the store."""
+
+    catalogue: Catalogue
+    server: ModelServer
+    limits: ImageLimits
+    timeout_s: float
+
+    def classify(self, name: str, picture: bytes) -> Classification:
+        """Label one encoded picture with the live version of model *name*.
+
+        The labels are those of the version that answered.  When that version wants
+        another input than was sent, as can be in the middle of a rollout, the picture is
+        sent to it once more as it wants it.
+
+        Raises:
+            BadImage: The bytes are no picture that can be read.
+            ServableNotFound: Store or server do not have the model.
+            ServableNotReady: The server does not answer.
+            DeadlineExceeded: It did not answer in time.
+        """
+        assumed = self.catalogue.live(name)
+        answered, scores = self._ask(assumed, None, picture)
+        if answered.contract != assumed.contract:
+            answered, scores = self._ask(answered, answered.model.number, picture)
+        return Classification(answered.model, rank(scores, answered.labels))
+
+    def _ask(
+        self, wanted: ImageModel, version: int | None, picture: bytes
+    ) -> tuple[ImageModel, NDArray[Any]]:
+        name, contract = wanted.model.name, wanted.contract
+        batch = to_tensor(picture, contract, self.limits)
+        scores = self.server.predict(
+            name, version, {contract.tensor: batch}, timeout_s=self.timeout_s
+        )
+        outputs = tuple(scores.outputs.values())
+        if len(outputs) != 1 or outputs[0].ndim != 2:
+            raise EaselError(f"{name} is no classifier: it has no single output [N, K]")
+        return self.catalogue.version(name, scores.version), outputs[0][0]
+
+
+def rank(scores: NDArray[Any], labels: tuple[str, ...]) -> tuple[Ranked, ...]:
+    """Pair ``float[K]`` scores with K labels, highest first; equal scores keep their order.
+
+    Raises:
+        EaselError: The numbers of scores and labels differ.
+    """
+    names = labels or tuple(map(str, range(len(scores))))
+    if len(names) != len(scores):
+        raise EaselError(f"the version has {len(names)} class labels for {len(scores)} scores")
+    order = np.argsort(-scores, kind="stable")
+    return tuple(Ranked(names[index], float(scores[index])) for index in order)

@@ -1,0 +1,42 @@
+"""``easel adapter``: read the settings and run the application under granian."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from adapter.app import SERVICES
+from adapter.config import AdapterConfig
+from adapter.config import WORKER_CONFIG_VARIABLE
+from model_store.address import check_free
+from model_store.errors import InvalidRequest
+from model_store.settings import add_flags, read_settings, to_json
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="easel adapter", description="Answer drawings over HTTP, with the web page."
+    )
+    add_flags(parser, AdapterConfig)
+    config = read_settings(AdapterConfig, "adapter", parser.parse_args(arguments), os.environ)
+    if unknown := sorted(set(config.services) - SERVICES.keys()):
+        raise InvalidRequest(f"no service {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+    if not config.store.is_dir():
+        raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
+    check_free(config.host, config.port, "stop that program or choose another with --port")
+    os.environ[WORKER_CONFIG_VARIABLE] = to_json(config)
+    Granian(
+        "adapter.wsgi:app",
+        interface=Interfaces.WSGI,
+        address=config.host,
+        port=config.port,
+        workers=config.workers,
+        blocking_threads=config.threads,
+        log_access=False,
+    ).serve()
+    return 0

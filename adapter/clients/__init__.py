@@ -1,0 +1,1 @@
+"""Model servers reached over the network, behind ``adapter.ports.ModelServer``."""

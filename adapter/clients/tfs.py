@@ -1,0 +1,92 @@
+"""A model server that speaks TF Serving's API: Easel, or TensorFlow Serving itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+
+import grpc
+
+from adapter.clients.statuses import as_easel_errors
+from adapter.ports import Scores, Tensors
+from serving.api import health, tfs
+from serving.api.calls import ModelRef, Prediction
+
+_RETRY_ONCE = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 2,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "0.05s",
+                "backoffMultiplier": 1,
+                # A prediction changes nothing, so it may be sent again.
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.service_config", json.dumps(_RETRY_ONCE)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stubs:
+    """One process' channel and the methods on it."""
+
+    pid: int
+    predict: grpc.UnaryUnaryMultiCallable
+    check: grpc.UnaryUnaryMultiCallable
+
+
+class TfsClient:
+    """One address; opens its channel on first use, and again in a forked process.
+
+    A gRPC channel has threads, and threads do not survive a fork.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._lock = threading.Lock()
+        self._stubs: _Stubs | None = None
+
+    def predict(
+        self, model: str, version: int | None, inputs: Tensors, *, timeout_s: float
+    ) -> Scores:
+        """Run ``serving_default`` once; see ``adapter.ports.ModelServer``."""
+        request = tfs.encode_predict_request(Prediction(ModelRef(model, version), inputs))
+        with as_easel_errors(self._address):
+            response = self._open().predict(request, timeout=timeout_s)
+        answer = tfs.decode_predict_response(response)
+        return Scores(answer.model.number, answer.outputs)
+
+    def is_ready(self, *, timeout_s: float) -> bool:
+        """Ask the server's health service."""
+        try:
+            response = self._open().check(health.encode_check_request(), timeout=timeout_s)
+        except grpc.RpcError:
+            return False
+        return health.decode_is_serving(response)
+
+    def _open(self) -> _Stubs:
+        stubs = self._stubs
+        if stubs is not None and stubs.pid == os.getpid():
+            return stubs
+        with self._lock:
+            if self._stubs is None or self._stubs.pid != os.getpid():
+                channel = grpc.insecure_channel(self._address, _OPTIONS)
+                self._stubs = _Stubs(
+                    os.getpid(),
+                    channel.unary_unary(tfs.PREDICT),
+                    channel.unary_unary(health.CHECK),
+                )
+            return self._stubs

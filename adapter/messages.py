@@ -1,0 +1,63 @@
+"""What a person reads in ``msg``, in Korean and English.
+
+``error.message`` beside it is for developers, exact and always English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from model_store import errors
+
+LANGUAGES = ("en", "ko")
+
+
+class Say(Enum):
+    """Every sentence, keyed by what it is about."""
+
+    RECOGNISED = ("The drawing was recognised.", "그림을 알아봤어요.")
+    USE_POST = (
+        'Send the drawing with POST and a JSON body {"base64_drawing": "..."}.',
+        'POST로 {"base64_drawing": "..."} 형식의 JSON을 보내 주세요.',
+    )
+    BAD_REQUEST = (
+        "The request could not be understood.",
+        "요청을 이해할 수 없어요. 형식을 확인해 주세요.",
+    )
+    BAD_IMAGE = (
+        "The picture could not be read. Please send it again as PNG or JPEG.",
+        "그림을 읽을 수 없어요. PNG나 JPEG로 다시 보내 주세요.",
+    )
+    TOO_LARGE = ("The picture is too large.", "그림이 너무 커요.")
+    EMPTY = ("Nothing is drawn yet.", "아직 아무것도 그리지 않았어요.")
+    NOT_FOUND = ("There is no such model or page.", "그런 모델이나 페이지가 없어요.")
+    BUSY = ("Too many drawings at once. Please try again.", "지금은 요청이 많아요. 잠시 후 다시 시도해 주세요.")
+    DOWN = (
+        "The model server is not available. Please try again soon.",
+        "모델 서버에 연결할 수 없어요. 잠시 후 다시 시도해 주세요.",
+    )
+    LATE = ("The answer took too long. Please try again.", "응답이 너무 늦어졌어요. 다시 시도해 주세요.")
+    FAILED = ("Something went wrong on our side.", "서버에 문제가 생겼어요.")
+
+    def in_language(self, language: str) -> str:
+        """The sentence in one of ``LANGUAGES``."""
+        return str(self.value[LANGUAGES.index(language)])
+
+
+_BY_ERROR: Mapping[type[errors.EaselError], Say] = {
+    errors.EmptyDrawing: Say.EMPTY,
+    errors.ImageTooLarge: Say.TOO_LARGE,
+    errors.BadImage: Say.BAD_IMAGE,
+    errors.InvalidRequest: Say.BAD_REQUEST,
+    errors.ServableNotFound: Say.NOT_FOUND,
+    errors.Overloaded: Say.BUSY,
+    errors.ServableNotReady: Say.DOWN,
+    errors.DeadlineExceeded: Say.LATE,
+    errors.EaselError: Say.FAILED,
+}
+
+
+def about(error: errors.EaselError) -> Say:
+    """The sentence for a failure: that of its nearest class in the table."""
+    return next(_BY_ERROR[kind] for kind in type(error).__mro__ if kind in _BY_ERROR)

@@ -1,0 +1,1 @@
+"""One blueprint a service; each can run alone."""

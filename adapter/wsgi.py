@@ -1,0 +1,23 @@
+"""What a WSGI server's worker imports: ``app``, made from the environment.
+
+An entry module, so it may read the environment; any WSGI server can run it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+
+from adapter.app import create_app
+from adapter.clients.tfs import TfsClient
+from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig
+from model_store.settings import from_json, read_settings
+
+logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+_config = (
+    from_json(AdapterConfig, os.environ[WORKER_CONFIG_VARIABLE])
+    if WORKER_CONFIG_VARIABLE in os.environ
+    else read_settings(AdapterConfig, "adapter", argparse.Namespace(config=None), os.environ)
+)
+app = create_app(_config, TfsClient(_config.model_server))

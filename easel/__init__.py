@@ -1,0 +1,1 @@
+"""The ``easel`` command: the outermost layer, which may import every package."""

@@ -1,0 +1,142 @@
+"""``easel up``: server and adapter together, as two processes, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_store.address import check_free
+from model_store.errors import EaselError, InvalidRequest
+
+_READY_S = 60.0
+_POLL_S = 0.05
+_STOP_S = 30.0
+_REMEDY = "stop that program, or choose another with {flag}"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One of the two processes."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    flags = _parser().parse_args(arguments)
+    if not flags.store.is_dir():
+        raise InvalidRequest(f"there is no model store at {flags.store}; name one with --store")
+    check_free(flags.host, flags.port, _REMEDY.format(flag="--port"))
+    check_free("127.0.0.1", flags.grpc_port, _REMEDY.format(flag="--grpc-port"))
+    begun = time.monotonic()
+    with _terminated_as_interrupt(), _children(flags) as children:
+        address = f"http://{flags.host}:{flags.port}"
+        try:
+            _wait_until_ready(f"{address}/readyz", children)
+            seconds = time.monotonic() - begun
+            print(f"\n  Easel is ready after {seconds:.1f} s: {address}/", flush=True)
+            print(f"  gRPC on 127.0.0.1:{flags.grpc_port}; Ctrl-C stops both.\n", flush=True)
+            _wait_until_one_ends(children)
+        except KeyboardInterrupt:
+            print("\nstopping ...", flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="easel up", description="Start server and adapter together."
+    )
+    parser.add_argument("--store", type=Path, default=Path("model_store/models"))
+    parser.add_argument("--host", default="127.0.0.1", help="the adapter's address")
+    parser.add_argument("--port", type=int, default=8080, help="the adapter's HTTP port")
+    parser.add_argument("--grpc-port", type=int, default=8500, help="the server's port")
+    return parser
+
+
+@contextmanager
+def _children(flags: argparse.Namespace) -> Iterator[tuple[Child, ...]]:
+    """Both processes, ended in the end: first who asks, then who answers."""
+    store = str(flags.store)
+    server = ["serve", "--store", store, "--port", str(flags.grpc_port)]
+    adapter = [
+        "adapter", "--store", store, "--host", flags.host, "--port", str(flags.port),
+        "--model_server", f"127.0.0.1:{flags.grpc_port}",
+    ]  # fmt: skip
+    children = (_start("serve", server), _start("adapter", adapter))
+    try:
+        yield children
+    finally:
+        for child in reversed(children):
+            _stop(child)
+
+
+def _start(name: str, arguments: Sequence[str]) -> Child:
+    # A session of its own: Ctrl-C in a terminal reaches this process only, which stops
+    # the others in the right order.
+    command = [sys.executable, "-m", "easel.cli", *arguments]
+    return Child(name, subprocess.Popen(command, env=_environment(), start_new_session=True))
+
+
+def _environment() -> Mapping[str, str]:
+    return os.environ | {"PYTHONUNBUFFERED": "1"}
+
+
+def _stop(child: Child) -> None:
+    if child.process.poll() is not None:
+        return
+    child.process.send_signal(signal.SIGTERM)
+    try:
+        child.process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.process.kill()
+        child.process.wait()
+
+
+def _wait_until_ready(url: str, children: Sequence[Child]) -> None:
+    end = time.monotonic() + _READY_S
+    while time.monotonic() < end:
+        _raise_if_ended(children)
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(_POLL_S)
+    raise EaselError(f"not ready within {_READY_S:.0f} s; see the messages above")
+
+
+def _wait_until_one_ends(children: Sequence[Child]) -> None:
+    while True:
+        _raise_if_ended(children)
+        time.sleep(_POLL_S)
+
+
+def _raise_if_ended(children: Sequence[Child]) -> None:
+    for child in children:
+        status = child.process.poll()
+        if status is not None:
+            raise EaselError(f"easel {child.name} ended by itself with status {status}")
+
+
+@contextmanager
+def _terminated_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

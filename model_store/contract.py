@@ -1,0 +1,123 @@
+"""The input contract: what picture a model wants, said as data.
+
+``export`` writes it into the manifest and trains or proves against it, the adapter
+obeys it; ``model_store.preprocess`` is the one reading of it.  Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from model_store.errors import BadVersion
+
+Mode = Literal["L", "RGB"]
+Fit = Literal["stretch", "contain", "crop"]
+Resize = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
+
+CHANNELS: Mapping[Mode, int] = {"L": 1, "RGB": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class InkCentring:
+    """Cut a drawing to its ink, scale that to a box, put its centre of mass in the middle.
+
+    This is how MNIST's digits were made (LeCun, Cortes and Burges, "The MNIST database":
+    a 20x20 box, centred by mass in 28x28), so a digit drawn small in a corner looks like
+    one that fills the page.
+
+    Attributes:
+        box_px: Length of the ink's longer side after scaling.
+        threshold: An 8-bit distance from the background above which a pixel is ink.
+    """
+
+    box_px: int
+    threshold: int = 40
+
+
+@dataclass(frozen=True, slots=True)
+class ImageContract:
+    """What the adapter must send for one image.
+
+    The wire tensor is ``uint8[N, height, width, channels]``; scaling and normalising are
+    inside the exported graph.
+
+    Attributes:
+        tensor: Name of the graph's input.
+        size: Height and width in pixels.
+        mode: Pillow's name for the channels.
+        background: One 8-bit value a channel; transparent pixels show it, padding is it.
+        resize: Pillow's resampling filter, always with antialiasing when it shrinks.
+        fit: How a picture of another aspect ratio is made to fit.
+        invert: Whether ``255 - pixel`` is sent, as for light ink on black.
+        ink: Centre the ink; ``fit`` is then ``contain``.
+        layout: Order of the axes.
+    """
+
+    tensor: str
+    size: tuple[int, int]
+    mode: Mode = "RGB"
+    background: tuple[int, ...] = (255, 255, 255)
+    resize: Resize = "bilinear"
+    fit: Fit = "stretch"
+    invert: bool = False
+    ink: InkCentring | None = None
+    layout: Literal["NHWC"] = "NHWC"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Axis lengths of one image: height, width, channels."""
+        return (*self.size, CHANNELS[self.mode])
+
+    def __post_init__(self) -> None:
+        """Raise BadVersion for values that no picture can satisfy."""
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise BadVersion(f"input contract: {name} must be one of {', '.join(allowed)}")
+        if len(self.size) != 2 or not all(1 <= side <= 4096 for side in self.size):
+            raise BadVersion("input contract: size must be two numbers from 1 to 4096")
+        if len(self.background) != CHANNELS[self.mode] or not all(
+            0 <= value <= 255 for value in self.background
+        ):
+            raise BadVersion(f"input contract: background must fit mode {self.mode}")
+        if self.ink is not None and not 1 <= self.ink.box_px <= min(self.size):
+            raise BadVersion("input contract: ink.box_px must fit into size")
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "mode": get_args(Mode),
+    "fit": get_args(Fit),
+    "resize": get_args(Resize),
+    "layout": ("NHWC",),
+}
+
+
+def to_json(contract: ImageContract) -> dict[str, Any]:
+    """The manifest's ``input_contract`` object."""
+    return {"kind": "image", **asdict(contract)}
+
+
+def from_json(value: Mapping[str, Any]) -> ImageContract:
+    """Read ``input_contract``; unknown keys are refused, they would be ignored promises.
+
+    Raises:
+        BadVersion: It is not an image contract, or a value cannot be.
+    """
+    rest = dict(value)
+    if rest.pop("kind", None) != "image":
+        raise BadVersion('input contract: kind must be "image"')
+    known = {field.name for field in fields(ImageContract)}
+    if unknown := sorted(rest.keys() - known):
+        raise BadVersion(f"input contract: unknown keys {', '.join(unknown)}")
+    try:
+        ink = rest.pop("ink", None)
+        return ImageContract(
+            **{
+                key: tuple(item) if isinstance(item, list) else item
+                for key, item in rest.items()
+            },
+            ink=None if ink is None else InkCentring(**ink),
+        )
+    except TypeError as error:
+        raise BadVersion(f"input contract: {error}") from error

@@ -1,0 +1,133 @@
+"""Every failure the product reports, and the one table that gives it a status.
+
+    EaselError                  INTERNAL             500
+    ├── InvalidRequest          INVALID_ARGUMENT     400
+    │   ├── BadImage
+    │   │   ├── ImageTooLarge
+    │   │   └── EmptyDrawing
+    │   └── TensorMismatch
+    ├── SignatureNotFound       FAILED_PRECONDITION  400
+    ├── ServableNotFound        NOT_FOUND            404
+    ├── Overloaded              RESOURCE_EXHAUSTED   429
+    ├── Cancelled               CANCELLED            499
+    ├── Unsupported             UNIMPLEMENTED        501
+    ├── ServableNotReady        UNAVAILABLE          503
+    │   └── ServerUnreachable
+    ├── DeadlineExceeded        DEADLINE_EXCEEDED    504
+    ├── BadVersion              INTERNAL             500
+    └── ExportRefused           INTERNAL             500
+
+Raise the most specific class where the fact is known.  Only the edges catch: the
+adapter's application answers HTTP, the server's transports answer gRPC, and
+``easel.cli`` prints one line and exits with status 1.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Code(Enum):
+    """A canonical status: gRPC's name and number, and HTTP's number.
+
+    The pairs are google.rpc.Code's.  The number also keeps members apart: two codes
+    may share an HTTP status, and an Enum would make equal values one member.
+    """
+
+    OK = (0, 200)
+    CANCELLED = (1, 499)
+    UNKNOWN = (2, 500)
+    INVALID_ARGUMENT = (3, 400)
+    DEADLINE_EXCEEDED = (4, 504)
+    NOT_FOUND = (5, 404)
+    RESOURCE_EXHAUSTED = (8, 429)
+    FAILED_PRECONDITION = (9, 400)
+    UNIMPLEMENTED = (12, 501)
+    INTERNAL = (13, 500)
+    UNAVAILABLE = (14, 503)
+
+    def __init__(self, grpc_number: int, http: int) -> None:
+        self.grpc_number = grpc_number
+        self.http = http
+
+
+class EaselError(Exception):
+    """Base of every failure with a status.  Its message is safe to show a client."""
+
+    code = Code.INTERNAL
+
+
+class InvalidRequest(EaselError):
+    """The request can never succeed as it was sent."""
+
+    code = Code.INVALID_ARGUMENT
+
+
+class BadImage(InvalidRequest):
+    """The bytes are not an image we can read."""
+
+
+class ImageTooLarge(BadImage):
+    """The image has more bytes or pixels than the service accepts."""
+
+
+class EmptyDrawing(BadImage):
+    """Nothing is drawn: every pixel has the background's colour."""
+
+
+class TensorMismatch(InvalidRequest):
+    """An input is not the tensor its signature asks for."""
+
+
+class SignatureNotFound(EaselError):
+    """The model has no signature of that name."""
+
+    code = Code.FAILED_PRECONDITION
+
+
+class ServableNotFound(EaselError):
+    """No such model, version or version label is served."""
+
+    code = Code.NOT_FOUND
+
+
+class Overloaded(EaselError):
+    """The queue is full; the same request may succeed later."""
+
+    code = Code.RESOURCE_EXHAUSTED
+
+
+class Cancelled(EaselError):
+    """The caller went away before the answer."""
+
+    code = Code.CANCELLED
+
+
+class Unsupported(EaselError):
+    """The server does not speak this method or encoding."""
+
+    code = Code.UNIMPLEMENTED
+
+
+class ServableNotReady(EaselError):
+    """The servable exists and cannot be called now."""
+
+    code = Code.UNAVAILABLE
+
+
+class ServerUnreachable(ServableNotReady):
+    """No model server answers at the configured address."""
+
+
+class DeadlineExceeded(EaselError):
+    """The answer was not ready in the time the caller gave."""
+
+    code = Code.DEADLINE_EXCEEDED
+
+
+class BadVersion(EaselError):
+    """A version directory is incomplete, altered or not what its manifest says."""
+
+
+class ExportRefused(EaselError):
+    """A source cannot be exported, or the result does not equal it."""

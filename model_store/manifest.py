@@ -1,0 +1,115 @@
+"""A version directory's manifest: what the files are and what the model promises.
+
+``export`` writes it last, ``serving`` and ``adapter`` read it first: a directory without
+a manifest is not a version.  JSON on disk, these frozen dataclasses everywhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from model_store import contract
+from model_store.contract import ImageContract
+from model_store.errors import BadVersion
+from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
+
+MANIFEST_FILE = "manifest.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """One file of a version: SHA-256 in hex, and its length."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What one version directory holds.
+
+    Attributes:
+        model: Which servable this is.
+        format: How the files are to be loaded.
+        created: When it was published, ISO 8601 in UTC.
+        signatures: By name; every servable has ``serving_default``.
+        files: Every file but the manifest, by path relative to the directory.
+        input_contract: How a picture becomes the input tensor; None for other models.
+        labels_file: Class names, one a line, for axis 1 of the scores.
+        golden_file: Golden samples: arrays named ``input:NAME`` and ``output:NAME``.
+        parity_file: The parity report.
+        tag: A human name for the version.
+        source: What it was made from: file name, kind, SHA-256.
+        exporter: Name and version of everything that took part.
+    """
+
+    model: ModelVersion
+    format: Literal["onnx"]
+    created: str
+    signatures: Mapping[str, Signature]
+    files: Mapping[str, FileDigest]
+    input_contract: ImageContract | None = None
+    labels_file: str | None = None
+    golden_file: str | None = None
+    parity_file: str | None = None
+    tag: str = ""
+    source: Mapping[str, str] = field(default_factory=dict)
+    exporter: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode(manifest: Manifest) -> str:
+    """The manifest's JSON text."""
+    value = asdict(manifest) | {"schema": SCHEMA}
+    value["model"], value["version"] = manifest.model.name, manifest.model.number
+    if manifest.input_contract is not None:
+        value["input_contract"] = contract.to_json(manifest.input_contract)
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def decode(text: str) -> Manifest:
+    """Read a manifest's JSON text.
+
+    Raises:
+        BadVersion: It is not JSON, of another schema, or lacks something.
+    """
+    try:
+        value = json.loads(text)
+        if value["schema"] != SCHEMA:
+            raise BadVersion(f"{MANIFEST_FILE} has schema {value['schema']}, this is {SCHEMA}")
+        if value["format"] != "onnx":
+            raise BadVersion(f"{MANIFEST_FILE}: no runtime for format {value['format']!r}")
+        if DEFAULT_SIGNATURE not in value["signatures"]:
+            raise BadVersion(f"{MANIFEST_FILE} has no signature {DEFAULT_SIGNATURE}")
+        return Manifest(
+            model=ModelVersion(str(value["model"]), int(value["version"])),
+            signatures={name: _signature(item) for name, item in value["signatures"].items()},
+            files={name: FileDigest(**item) for name, item in value["files"].items()},
+            input_contract=(
+                None
+                if value.get("input_contract") is None
+                else contract.from_json(value["input_contract"])
+            ),
+            **{key: value[key] for key in _PLAIN if key in value},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadVersion(f"{MANIFEST_FILE} cannot be read: {error!r}") from error
+
+
+_PLAIN = (
+    "format", "created", "labels_file", "golden_file", "parity_file", "tag", "source", "exporter",
+)  # fmt: skip
+
+
+def _signature(value: Mapping[str, Any]) -> Signature:
+    return Signature(
+        inputs=tuple(_spec(item) for item in value["inputs"]),
+        outputs=tuple(_spec(item) for item in value["outputs"]),
+    )
+
+
+def _spec(value: Mapping[str, Any]) -> TensorSpec:
+    return TensorSpec(str(value["name"]), str(value["dtype"]), tuple(value["shape"]))

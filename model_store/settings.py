@@ -1,0 +1,102 @@
+"""How a process reads its one configuration value: flags, then environment, then a file.
+
+A frozen dataclass says what there is: names, types and defaults.  Library code gets the
+value; only a command calls this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from model_store.errors import InvalidRequest
+
+ConfigT = TypeVar("ConfigT")
+
+CONFIG_VARIABLE = "EASEL_CONFIG"
+
+
+def add_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
+    """Give *parser* one ``--name`` for each field of *kind*, and ``--config``."""
+    described = _described(kind)
+    parser.add_argument("--config", type=Path, help="TOML file with settings")
+    for field in fields(kind):
+        text = f"{described.get(field.name, '')} (default: {field.default})".replace("%", "%%")
+        # TF Serving's flags have underscores; both spellings are common elsewhere.
+        names = dict.fromkeys([f"--{field.name}", f"--{field.name.replace('_', '-')}"])
+        parser.add_argument(*names, dest=field.name, metavar="VALUE", help=text)
+
+
+def read_settings(
+    kind: type[ConfigT],
+    section: str,
+    flags: argparse.Namespace,
+    environ: Mapping[str, str],
+) -> ConfigT:
+    """The settings of *kind*: a flag wins over ``EASEL_SECTION_NAME``, that over the file.
+
+    Raises:
+        InvalidRequest: The file cannot be read, or a value or key is wrong.
+    """
+    path = flags.config or (Path(environ[CONFIG_VARIABLE]) if CONFIG_VARIABLE in environ else None)
+    values: dict[str, Any] = _read_file(path, section) if path else {}
+    hints = get_type_hints(kind)
+    if unknown := sorted(values.keys() - hints.keys()):
+        raise InvalidRequest(f"{path}: [{section}] has no setting {', '.join(unknown)}")
+    for name in hints:
+        variable = f"EASEL_{section}_{name}".upper()
+        if variable in environ:
+            values[name] = environ[variable]
+        if getattr(flags, name, None) is not None:
+            values[name] = getattr(flags, name)
+    return kind(**{name: _convert(name, value, hints[name]) for name, value in values.items()})
+
+
+def to_json(config: Any) -> str:
+    """The settings as one JSON text, to hand to another process."""
+    return json.dumps(asdict(config), default=str)
+
+
+def from_json(kind: type[ConfigT], text: str) -> ConfigT:
+    """Read what ``to_json`` wrote."""
+    hints = get_type_hints(kind)
+    return kind(
+        **{name: _convert(name, value, hints[name]) for name, value in json.loads(text).items()}
+    )
+
+
+def _read_file(path: Path, section: str) -> dict[str, Any]:
+    try:
+        value = tomllib.loads(path.read_text(encoding="utf-8")).get(section, {})
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"{path} cannot be read: {error}") from error
+    return dict(value)
+
+
+def _convert(name: str, value: Any, hint: Any) -> Any:
+    """*value*, perhaps text, as the field's type."""
+    try:
+        if get_origin(hint) is Literal:
+            if value not in get_args(hint):
+                raise ValueError(f"must be one of {', '.join(get_args(hint))}")
+            return value
+        if get_origin(hint) is tuple:
+            parts = value.split(",") if isinstance(value, str) else value
+            return tuple(str(part).strip() for part in parts if str(part).strip())
+        if hint is bool and isinstance(value, str):
+            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
+        return hint(value)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidRequest(f"setting {name}: {value!r} is not valid: {error}") from error
+
+
+def _described(kind: type[Any]) -> dict[str, str]:
+    """First lines of the ``Attributes`` of *kind*'s docstring, by field."""
+    known = {field.name for field in fields(kind)}
+    lines = (line.strip().partition(": ") for line in (kind.__doc__ or "").splitlines())
+    return {name: text.rstrip(".") for name, _, text in lines if name in known}

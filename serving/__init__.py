@@ -1,0 +1,1 @@
+"""The model server: tensors in, tensors out."""

@@ -1,0 +1,163 @@
+"""Open Inference's tensors <-> numpy arrays; ``oip`` reads and writes the messages round them.
+
+Rules are those of the protocol's version 2 and, where it is silent, of a real Triton:
+raw contents are little-endian and row-major, one entry an input in the request's order;
+a byte string in them has its length before it in four bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from model_store.errors import InvalidRequest
+from serving.api.calls import Tensor
+from serving.api.protos import inference_pb2 as pb
+
+DATATYPES: Mapping[str, str] = {
+    "bool": "BOOL",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
+    "float16": "FP16",
+    "float32": "FP32",
+    "float64": "FP64",
+    "bytes": "BYTES",
+}
+_NUMPY: Mapping[str, np.dtype[Any]] = {
+    datatype: np.dtype(object if name == "bytes" else name)
+    for name, datatype in DATATYPES.items()
+}
+_FIELDS: Mapping[str, str] = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
+}
+_MAX_ELEMENTS = 2**31
+
+
+
+def decode_input(
+    tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None, model: str
+) -> Tensor:
+    """Read one input from its raw entry, or from its typed contents without one.
+
+    Numeric raw tensors share the message's memory and cannot be written.
+
+    Raises:
+        InvalidRequest: The datatype is unknown, or data and shape do not agree.
+    """
+    dtype = _NUMPY.get(tensor.datatype)
+    if dtype is None:
+        raise InvalidRequest(f"invalid datatype for input {tensor.name}: {tensor.datatype!r}")
+    shape = tuple(tensor.shape)
+    if any(size < 0 for size in shape) or math.prod(shape) > _MAX_ELEMENTS:
+        raise InvalidRequest(f"invalid shape {list(shape)} for input '{tensor.name}'")
+    where = f"input '{tensor.name}' for model '{model}'"
+    if raw is not None:
+        if tensor.HasField("contents"):
+            raise InvalidRequest(
+                f"contents field must not be specified when using raw_input_contents for {where}"
+            )
+        return _decode_raw(raw, dtype, math.prod(shape), where).reshape(shape)
+    return _decode_typed(tensor, dtype, math.prod(shape), where).reshape(shape)
+
+
+def _decode_raw(raw: bytes, dtype: np.dtype[Any], elements: int, where: str) -> Tensor:
+    if dtype == np.object_:
+        strings = _split_strings(raw, where)
+        if len(strings) != elements:
+            raise InvalidRequest(f"expected {elements} strings, got {len(strings)} in {where}")
+        return _object_array(strings)
+    if len(raw) != elements * dtype.itemsize:
+        raise InvalidRequest(
+            f"input byte size mismatch for {where}. "
+            f"Expected {elements * dtype.itemsize}, got {len(raw)}"
+        )
+    return np.frombuffer(raw, dtype)
+
+
+def _split_strings(raw: bytes, where: str) -> list[bytes]:
+    strings: list[bytes] = []
+    at = 0
+    while at < len(raw):
+        if len(raw) - at < 4:
+            raise InvalidRequest(f"incomplete string length indicator for inference {where}")
+        length = int.from_bytes(raw[at : at + 4], "little")
+        at += 4
+        if len(raw) - at < length:
+            raise InvalidRequest(
+                f"incomplete string data for inference {where}, expecting string of length "
+                f"{length} but only {len(raw) - at} bytes available"
+            )
+        strings.append(raw[at : at + length])
+        at += length
+    return strings
+
+
+def _decode_typed(
+    tensor: pb.ModelInferRequest.InferInputTensor,
+    dtype: np.dtype[Any],
+    elements: int,
+    where: str,
+) -> Tensor:
+    wanted = _FIELDS.get(tensor.datatype)
+    if wanted is None:
+        raise InvalidRequest(f"{tensor.datatype} is accepted as raw_input_contents only, in {where}")
+    given = [field.name for field, _ in tensor.contents.ListFields()]
+    if not given and elements:
+        raise InvalidRequest(f"unable to find data for {where} in request.")
+    if others := [name for name in given if name != wanted]:
+        raise InvalidRequest(
+            f"unexpected explicit tensor data for {where} of type '{tensor.datatype}': "
+            f"{others[0]} is filled, {wanted} belongs to it"
+        )
+    values: Sequence[Any] = getattr(tensor.contents, wanted)
+    if len(values) != elements:
+        raise InvalidRequest(f"expected {elements} elements, got {len(values)} in {where}")
+    if dtype == np.object_:
+        return _object_array(values)
+    wide = np.array(values, _WIDE.get(wanted, dtype))
+    narrow = wide.astype(dtype)
+    if not np.array_equal(narrow, wide, equal_nan=dtype.kind == "f"):
+        raise InvalidRequest(f"a value does not fit {tensor.datatype} in {where}")
+    return narrow
+
+
+_WIDE = {"int_contents": np.dtype(np.int32), "uint_contents": np.dtype(np.uint32)}
+
+
+def _object_array(strings: Sequence[bytes]) -> Tensor:
+    array = np.empty(len(strings), object)
+    array[:] = strings
+    return array
+
+
+def encode_raw(tensor: Tensor) -> bytes:
+    """Write one tensor as little-endian, row-major bytes."""
+    if tensor.dtype != np.object_:
+        return tensor.tobytes()
+    strings: list[bytes] = tensor.ravel().tolist()
+    return b"".join(len(string).to_bytes(4, "little") + string for string in strings)
+
+
+def fill_typed(contents: pb.InferTensorContents, datatype: str, tensor: Tensor) -> None:
+    """Write one tensor into the typed field of its datatype."""
+    getattr(contents, _FIELDS[datatype]).extend(tensor.ravel().tolist())

@@ -1,0 +1,38 @@
+"""The model server's settings: one frozen value, read once by the command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Transport = Literal["auto", "envoy", "grpcio"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Settings of ``easel serve``; each is a flag, ``EASEL_SERVE_NAME`` and a key of [serve].
+
+    Attributes:
+        store: Folder of the model store.
+        host: Address to listen on.
+        port: gRPC's port; 0 lets the system choose.
+        transport: What speaks HTTP/2: Envoy, or grpcio where Envoy cannot run.
+        intra_op_threads: Threads of one ONNX Runtime session.
+        lanes: Runs at the same time, of those too long for the event loop.
+        max_batch_rows: Rows of one run; longer requests are split.
+        max_waiting_rows: Rows that may wait for a model; more are refused.
+        max_message_bytes: Longest message accepted.
+        drain_s: Seconds to finish calls after SIGTERM.
+    """
+
+    store: Path = Path("model_store/models")
+    host: str = "127.0.0.1"
+    port: int = 8500
+    transport: Transport = "auto"
+    intra_op_threads: int = 1
+    lanes: int = 2
+    max_batch_rows: int = 64
+    max_waiting_rows: int = 4096
+    max_message_bytes: int = 64 * 1024 * 1024
+    drain_s: float = 20.0

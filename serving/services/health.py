@@ -1,0 +1,38 @@
+"""gRPC's health service: the whole server under "", and each protocol's service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from model_store.errors import ServableNotFound
+from serving.api import health
+from serving.engine.engine import Engine
+from serving.services.methods import Call, Methods, ServerStream, Unary
+
+_WATCH_INTERVAL_S = 0.25
+
+
+def health_methods(engine: Engine, paths: Iterable[str]) -> Methods:
+    """The health methods; *paths* are those of the services that can be asked for."""
+    services = {"", *(path.split("/")[1] for path in paths)}
+    # The short names under which TF Serving itself registers.
+    services |= {service.rpartition(".")[2] for service in services}
+
+    async def check(request: bytes, call: Call) -> bytes:
+        service = health.decode_service(request)
+        if service not in services:
+            raise ServableNotFound(f"unknown service {service!r}")
+        return health.encode_status(engine.is_ready)
+
+    async def watch(request: bytes, call: Call) -> AsyncIterator[bytes]:
+        service = health.decode_service(request)
+        last = b""
+        while True:
+            now = health.encode_status(engine.is_ready if service in services else None)
+            if now != last:
+                yield now
+                last = now
+            await asyncio.sleep(_WATCH_INTERVAL_S)
+
+    return {health.CHECK: Unary(check), health.WATCH: ServerStream(watch)}
