@@ -1,4 +1,4 @@
-"""``easel serve``: read the settings, choose a transport, serve until told to stop."""
+"""``easel serve``: read the settings and serve until told to stop."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+
+import uvloop
 
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings
 from serving.config import ServerConfig
-from serving.transports import envoy
-from serving.transports.control import Report
-
-logger = logging.getLogger(__name__)
+from serving.server import Started, serve
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     check_free(config.host, config.port, "stop that program or choose another with --port")
-    asyncio.run(_serve(config))
+    uvloop.run(_serve(config))
     return 0
 
 
@@ -38,22 +36,12 @@ async def _serve(config: ServerConfig) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await import_module(choose_transport(config)).serve(config, stop, announce)
+    await serve(config, stop, announce)
 
 
-def choose_transport(config: ServerConfig) -> str:
-    """The module that serves: Envoy unless it cannot run here or grpcio is asked for."""
-    reason = envoy.why_not() if config.transport != "grpcio" else ""
-    if config.transport == "envoy" and reason:
-        raise InvalidRequest(f"--transport envoy: {reason}")
-    if reason:
-        logger.warning("%s: serving with grpcio, which is slower", reason)
-    is_envoy = config.transport != "grpcio" and not reason
-    return "serving.transports.envoy" if is_envoy else "serving.transports.grpcio"
-
-
-def announce(report: Report, address: str) -> None:
+def announce(started: Started) -> None:
     """Say on standard output what is served and where."""
-    for model, why in report.failed:
+    for model, why in started.failed:
         print(f"not served: {model}: {why}", file=sys.stderr)
-    print(f"easel serve: {', '.join(report.ready) or 'no model'} on {address} (gRPC)", flush=True)
+    models = ", ".join(started.ready) or "no model"
+    print(f"easel serve: {models} on {started.address} (gRPC)", flush=True)

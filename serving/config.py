@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-Transport = Literal["auto", "envoy", "grpcio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +14,6 @@ class ServerConfig:
         store: Folder of the model store.
         host: Address to listen on.
         port: gRPC's port; 0 lets the system choose.
-        transport: What speaks HTTP/2: Envoy, or grpcio where Envoy cannot run.
         intra_op_threads: Threads of one ONNX Runtime session.
         lanes: Runs at the same time, of those too long for the event loop.
         max_batch_rows: Rows of one run; longer requests are split.
@@ -29,7 +25,6 @@ class ServerConfig:
     store: Path = Path("model_store/models")
     host: str = "127.0.0.1"
     port: int = 8500
-    transport: Transport = "auto"
     intra_op_threads: int = 1
     lanes: int = 2
     max_batch_rows: int = 64

@@ -54,6 +54,16 @@ class Answer:
     outputs: Tensors
 
 
+# numpy works a dtype's name out anew each time, which costs more than a small inference.
+_NAMES = {
+    np.dtype(name): name
+    for name in (
+        "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+        "float16", "float32", "float64",
+    )
+} | {np.dtype(object): "bytes"}  # fmt: skip
+
+
 def dtype_name(tensor: Tensor) -> str:
     """The spec's name for a tensor's element type: numpy's, or ``bytes``."""
-    return "bytes" if tensor.dtype == np.object_ else tensor.dtype.name
+    return _NAMES.get(tensor.dtype) or tensor.dtype.name

@@ -48,17 +48,18 @@ def decode_infer_request(data: bytes) -> InferCall:
     request = parse(pb.ModelInferRequest, data)
     model = request.model_name
     raw = request.raw_input_contents
-    if raw and len(raw) != len(request.inputs):
+    is_raw = bool(raw)
+    if is_raw and len(raw) != len(request.inputs):
         raise InvalidRequest(
             f"expected {len(request.inputs)} raw_input_contents, one for each input of the "
             f"request, got {len(raw)} for model '{model}'"
         )
     inputs: dict[str, Tensor] = {}
     for index, tensor in enumerate(request.inputs):
-        if tensor.name in inputs:
-            raise InvalidRequest(f"input '{tensor.name}' is given twice for model '{model}'")
-        content = raw[index] if raw else None
-        inputs[tensor.name] = decode_input(tensor, content, model)
+        name = tensor.name
+        if name in inputs:
+            raise InvalidRequest(f"input '{name}' is given twice for model '{model}'")
+        inputs[name] = decode_input(tensor, raw[index] if is_raw else None, model)
     return InferCall(
         Prediction(
             decode_model_ref(model, request.model_version),
@@ -66,7 +67,7 @@ def decode_infer_request(data: bytes) -> InferCall:
             tuple(output.name for output in request.outputs),
         ),
         id=request.id,
-        is_raw=bool(raw),
+        is_raw=is_raw,
     )
 
 

@@ -68,7 +68,8 @@ def decode_input(
     if dtype is None:
         raise InvalidRequest(f"invalid datatype for input {tensor.name}: {tensor.datatype!r}")
     shape = tuple(tensor.shape)
-    if any(size < 0 for size in shape) or math.prod(shape) > _MAX_ELEMENTS:
+    elements = math.prod(shape)
+    if min(shape, default=0) < 0 or elements > _MAX_ELEMENTS:
         raise InvalidRequest(f"invalid shape {list(shape)} for input '{tensor.name}'")
     where = f"input '{tensor.name}' for model '{model}'"
     if raw is not None:
@@ -76,8 +77,8 @@ def decode_input(
             raise InvalidRequest(
                 f"contents field must not be specified when using raw_input_contents for {where}"
             )
-        return _decode_raw(raw, dtype, math.prod(shape), where).reshape(shape)
-    return _decode_typed(tensor, dtype, math.prod(shape), where).reshape(shape)
+        return _decode_raw(raw, dtype, elements, where).reshape(shape)
+    return _decode_typed(tensor, dtype, elements, where).reshape(shape)
 
 
 def _decode_raw(raw: bytes, dtype: np.dtype[Any], elements: int, where: str) -> Tensor:

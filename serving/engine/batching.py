@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class BatchLimits:
 
     max_rows: int = 64
     max_waiting_rows: int = 4096
-    inline_s: float = 0.0005
+    inline_s: float = 0.002
     lanes: int = 2
 
 
@@ -49,9 +49,7 @@ class _Job:
     rows: int
     shapes: Shape
     deadline: float | None
-    future: asyncio.Future[list[Tensor]] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    future: asyncio.Future[list[Tensor]]
 
 
 class Batcher:
@@ -68,6 +66,8 @@ class Batcher:
     ) -> None:
         self._session = session
         self._signature = signature
+        self._is_batched = signature.is_batched
+        self._input_names = tuple(spec.name for spec in signature.inputs)
         self._limits = limits
         self._executor = executor
         self._row_s = row_s
@@ -92,7 +92,7 @@ class Batcher:
             DeadlineExceeded: The deadline passed before the run began.
         """
         jobs = self._split(inputs, outputs, deadline)
-        rows = sum(job.rows for job in jobs)
+        rows = jobs[0].rows if len(jobs) == 1 else sum(job.rows for job in jobs)
         if self._waiting_rows and self._waiting_rows + rows > self._limits.max_waiting_rows:
             raise Overloaded(
                 f"{self._waiting_rows} rows wait already, "
@@ -109,13 +109,14 @@ class Batcher:
     def _split(
         self, inputs: Tensors, outputs: tuple[str, ...], deadline: float | None
     ) -> list[_Job]:
-        tensors = [inputs[spec.name] for spec in self._signature.inputs]
-        if not self._signature.is_batched:
-            return [_Job(inputs, outputs, 1, (), deadline)]
+        new_future = asyncio.get_running_loop().create_future
+        if not self._is_batched:
+            return [_Job(inputs, outputs, 1, (), deadline, new_future())]
+        tensors = [inputs[name] for name in self._input_names]
         rows, step = len(tensors[0]), self._limits.max_rows
-        shapes = tuple(tensor.shape[1:] for tensor in tensors)
+        shapes = tuple([tensor.shape[1:] for tensor in tensors])
         if rows <= step:
-            return [_Job(inputs, outputs, rows, shapes, deadline)]
+            return [_Job(inputs, outputs, rows, shapes, deadline, new_future())]
         return [
             _Job(
                 {name: tensor[at : at + step] for name, tensor in inputs.items()},
@@ -123,6 +124,7 @@ class Batcher:
                 min(step, rows - at),
                 shapes,
                 deadline,
+                new_future(),
             )
             for at in range(0, rows, step)
         ]
@@ -164,8 +166,7 @@ class Batcher:
         while self._waiting:
             job = self._waiting[0]
             if not job.future.done() and (job.deadline is None or now < job.deadline):
-                joins = self._signature.is_batched and job.shapes == batch[0].shapes if batch else True
-                if not joins or (batch and rows + job.rows > self._limits.max_rows):
+                if batch and not self._joins(job, batch[0], rows):
                     break
                 batch.append(job)
                 rows += job.rows
@@ -174,6 +175,13 @@ class Batcher:
             self._waiting.popleft()
             self._waiting_rows -= job.rows
         return batch
+
+    def _joins(self, job: _Job, first: _Job, rows: int) -> bool:
+        return (
+            self._is_batched
+            and job.shapes == first.shapes
+            and rows + job.rows <= self._limits.max_rows
+        )
 
     def _compute(self, batch: Sequence[_Job]) -> list[list[Tensor] | Exception]:
         """Outputs of each job, or what went wrong with it.  May run in a thread."""

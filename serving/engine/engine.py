@@ -185,12 +185,15 @@ def check_inputs(signature: Signature, inputs: Tensors) -> None:
     Raises:
         TensorMismatch: Something does not fit; the message says what.
     """
-    if inputs.keys() != {spec.name for spec in signature.inputs}:
+    if len(inputs) != len(signature.inputs) or any(
+        [spec.name not in inputs for spec in signature.inputs]
+    ):
         wanted = ", ".join(str(spec) for spec in signature.inputs)
         raise TensorMismatch(f"expected the inputs {wanted}, got {', '.join(inputs) or 'none'}")
     for spec in signature.inputs:
-        spec.check(dtype_name(inputs[spec.name]), inputs[spec.name].shape)
-    if signature.is_batched and len({len(tensor) for tensor in inputs.values()}) > 1:
+        tensor = inputs[spec.name]
+        spec.check(dtype_name(tensor), tensor.shape)
+    if len(inputs) > 1 and signature.is_batched and len({len(t) for t in inputs.values()}) > 1:
         raise TensorMismatch("the inputs have batch axes of different lengths")
 
 
@@ -200,10 +203,12 @@ def wanted_outputs(signature: Signature, names: tuple[str, ...]) -> tuple[str, .
     Raises:
         InvalidRequest: A name is not the signature's, or is there twice.
     """
-    known = tuple(spec.name for spec in signature.outputs)
+    known = tuple([spec.name for spec in signature.outputs])
+    if not names:
+        return known
     for name in names:
         if name not in known:
             raise InvalidRequest(f"no output {name!r}; there are {', '.join(known)}")
     if len(set(names)) != len(names):
         raise InvalidRequest("an output is asked for twice")
-    return names or known
+    return names

@@ -1,6 +1,6 @@
 """What a gRPC method is, apart from any transport.
 
-``serving.transports`` calls these; a method never sees a header or a socket.
+``serving.transport`` calls these; a method never sees a header or a socket.
 """
 
 from __future__ import annotations

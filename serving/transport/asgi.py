@@ -14,8 +14,8 @@ from typing import Any
 
 from model_store.errors import Cancelled, Code, DeadlineExceeded, EaselError, Unsupported
 from serving.services.methods import Call, Methods, ServerStream, Unary
-from serving.transports import grpc_frames as frames
-from serving.transports.errors import status_of
+from serving.transport import grpc_frames as frames
+from serving.transport.errors import status_of
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +23,11 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
-_OK_HEADERS = [
-    (b"content-type", b"application/grpc"),
-    (b"grpc-accept-encoding", frames.ACCEPTED_ENCODINGS),
-]
+_OK_HEADERS = [(b"content-type", b"application/grpc")]
 _OK_TRAILERS = [(b"grpc-status", b"0")]
+_START: Event = {
+    "type": "http.response.start", "status": 200, "headers": _OK_HEADERS, "trailers": True,
+}  # fmt: skip
 
 
 class AsgiApp:
@@ -50,7 +50,8 @@ class AsgiApp:
                 await self._answer_grpc(scope["path"], headers, receive, send)
             else:
                 await self._answer_http(scope["method"], scope["path"], send)
-        except (ConnectionError, asyncio.CancelledError):
+        # OSError is what ASGI servers raise for a send after the client went away.
+        except (OSError, Cancelled):
             logger.debug("the client of %s went away", scope["path"])
         except Exception:
             logger.exception("%s could not be answered", scope["path"])
@@ -71,15 +72,13 @@ class AsgiApp:
             request = frames.decode_frame(body, encoding, self._max_bytes)
             if isinstance(method, Unary):
                 answer = await _unless_gone(method.handle(request, call), call, receive)
-                has_begun = True
-                await _begin(send)
-                await _write(send, answer)
-            else:
-                has_begun = True
-                await _begin(send)
-                await _unless_gone(_stream(method, request, call, send), call, receive)
+                await _answer_once(send, answer)
+                return
+            has_begun = True
+            await send(_START)
+            await _unless_gone(_stream(method, request, call, send), call, receive)
             code, message = Code.OK, ""
-        except ConnectionError:
+        except (OSError, Cancelled):
             raise
         except Exception as error:
             code, message = status_of(error)
@@ -201,18 +200,16 @@ class _Guard:
 
 async def _stream(method: ServerStream, request: bytes, call: Call, send: Send) -> None:
     async for message in method.handle(request, call):
-        await _write(send, message)
+        frame = frames.encode_frame(message)
+        await send({"type": "http.response.body", "body": frame, "more_body": True})
 
 
-async def _begin(send: Send) -> None:
-    await send(
-        {"type": "http.response.start", "status": 200, "headers": _OK_HEADERS, "trailers": True}
-    )
-
-
-async def _write(send: Send, message: bytes) -> None:
+async def _answer_once(send: Send, message: bytes) -> None:
+    """A whole unary answer, in as few events as ASGI allows: each costs a hand-over."""
+    await send(_START)
     frame = frames.encode_frame(message)
-    await send({"type": "http.response.body", "body": frame, "more_body": True})
+    await send({"type": "http.response.body", "body": frame, "more_body": False})
+    await send({"type": "http.response.trailers", "headers": _OK_TRAILERS, "more_trailers": False})
 
 
 async def _end(send: Send, code: Code, message: str, *, has_begun: bool) -> None:

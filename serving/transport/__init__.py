@@ -1,0 +1,1 @@
+"""How calls arrive: one ASGI application that speaks gRPC."""

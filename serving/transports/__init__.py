@@ -1,1 +1,0 @@
-"""How calls arrive: gRPC over ASGI under Envoy, or grpcio where Envoy cannot run."""
