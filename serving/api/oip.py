@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from model_store.errors import InvalidRequest
 from model_store.spec import Signature, TensorSpec
-from serving.api.calls import Answer, ModelRef, Prediction, Tensor, Tensors, dtype_name
+from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
 from serving.api.oip_tensors import DATATYPES, decode_input, encode_raw, fill_typed
 from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
@@ -115,8 +115,9 @@ def encode_model_metadata(
     return response.SerializeToString()
 
 
-def explain_mismatch(model: str, signature: Signature, inputs: Tensors) -> str:
-    """Say in Triton's words why *inputs* do not fit, or nothing when they do."""
+def explain_mismatch(signature: Signature, prediction: Prediction) -> str:
+    """Say in Triton's words what does not fit the signature, or nothing when all does."""
+    model, inputs = prediction.model.name, prediction.inputs
     specs = {spec.name: spec for spec in signature.inputs}
     for name in inputs:
         if name not in specs:
@@ -135,7 +136,9 @@ def explain_mismatch(model: str, signature: Signature, inputs: Tensors) -> str:
                 f"unexpected shape for input '{name}' for model '{model}'. "
                 f"Expected {_shape_text(_wire_shape(spec))}, got {_shape_text(tensor.shape)}"
             )
-    return ""
+    known = {spec.name for spec in signature.outputs}
+    strange = [name for name in prediction.outputs if name not in known]
+    return f"unexpected inference output '{strange[0]}' for model '{model}'" if strange else ""
 
 
 def _wire_shape(spec: TensorSpec) -> list[int]:

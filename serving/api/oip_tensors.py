@@ -16,6 +16,7 @@ import numpy as np
 from model_store.errors import InvalidRequest
 from serving.api.calls import Tensor
 from serving.api.protos import inference_pb2 as pb
+from serving.api.wire import narrow
 
 DATATYPES: Mapping[str, str] = {
     "bool": "BOOL",
@@ -135,11 +136,10 @@ def _decode_typed(
         raise InvalidRequest(f"expected {elements} elements, got {len(values)} in {where}")
     if dtype == np.object_:
         return _object_array(values)
-    wide = np.array(values, _WIDE.get(wanted, dtype))
-    narrow = wide.astype(dtype)
-    if not np.array_equal(narrow, wide, equal_nan=dtype.kind == "f"):
-        raise InvalidRequest(f"a value does not fit {tensor.datatype} in {where}")
-    return narrow
+    try:
+        return narrow(values, _WIDE.get(wanted, dtype), dtype)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{error} in {where}") from error
 
 
 _WIDE = {"int_contents": np.dtype(np.int32), "uint_contents": np.dtype(np.uint32)}

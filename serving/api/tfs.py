@@ -18,7 +18,7 @@ from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorS
 from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
 from serving.api.protos import tensorflow_pb2 as tf
 from serving.api.protos import tensorflow_serving_pb2 as pb
-from serving.api.wire import parse
+from serving.api.wire import narrow, parse
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 GET_MODEL_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
@@ -60,6 +60,7 @@ _FIELDS: Mapping[int, str] = {
     tf.DT_STRING: "string_val",
 }
 _MAX_ELEMENTS = 2**31
+_INT32 = np.dtype(np.int32)
 
 
 def decode_tensor(name: str, proto: tf.TensorProto) -> Tensor:
@@ -93,17 +94,21 @@ def _from_values(name: str, proto: tf.TensorProto, dtype: np.dtype[Any], element
         raise InvalidRequest(
             f"input {name!r}: {len(values)} values are too many for {elements} elements"
         )
-    filler: Any = b"" if dtype == np.object_ else 0
-    tensor = np.full(elements, values[-1] if values else filler, _carrier(proto.dtype, dtype))
-    tensor[: len(values)] = values
-    return tensor.view(dtype) if proto.dtype == tf.DT_HALF else tensor.astype(dtype, copy=False)
+    given = _read_values(proto, values, dtype)
+    filler: Any = given[-1] if len(given) else (b"" if dtype == np.object_ else 0)
+    tensor = np.full(elements, filler, dtype)
+    tensor[: len(given)] = given
+    return tensor
 
 
-def _carrier(number: int, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype to read a typed field with: halves are bits, small integers int32."""
-    if number == tf.DT_HALF:
-        return np.dtype(np.uint16)
-    return np.dtype(np.int32) if _FIELDS[number] == "int_val" else dtype
+def _read_values(proto: tf.TensorProto, values: Sequence[Any], dtype: np.dtype[Any]) -> Tensor:
+    if dtype == np.object_:
+        strings = np.empty(len(values), object)
+        strings[:] = values
+        return strings
+    if proto.dtype == tf.DT_HALF:  # as bits
+        return narrow(values, _INT32, np.dtype(np.uint16)).view(dtype)
+    return narrow(values, _INT32 if _FIELDS[proto.dtype] == "int_val" else dtype, dtype)
 
 
 def encode_tensor(tensor: Tensor) -> tf.TensorProto:

@@ -8,6 +8,7 @@ cheaper than a thread switch happen on the event loop, the others in a thread.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -19,6 +20,9 @@ from model_store.errors import DeadlineExceeded, EaselError, Overloaded
 from model_store.spec import Signature
 from serving.api.calls import Tensor, Tensors
 from serving.engine.session import Session
+
+# Share of a faster run's cost that enters the estimate.
+_TRUST = 0.05
 
 Shape = tuple[tuple[int, ...], ...]
 
@@ -64,6 +68,7 @@ class Batcher:
         *,
         row_s: float,
     ) -> None:
+        """Begin empty; *row_s* is a first guess of a row's cost, corrected by each run."""
         self._session = session
         self._signature = signature
         self._is_batched = signature.is_batched
@@ -140,7 +145,7 @@ class Batcher:
         batch = self._take()
         if not batch:
             return
-        if self._row_s * sum(job.rows for job in batch) <= self._limits.inline_s:
+        if self._row_s * sum([job.rows for job in batch]) <= self._limits.inline_s:
             _deliver(batch, self._compute(batch))
         else:
             self._running += 1
@@ -185,6 +190,17 @@ class Batcher:
 
     def _compute(self, batch: Sequence[_Job]) -> list[list[Tensor] | Exception]:
         """Outputs of each job, or what went wrong with it.  May run in a thread."""
+        begun = time.perf_counter()
+        answers = self._compute_joined(batch)
+        rows = sum([job.rows for job in batch])
+        self._observe((time.perf_counter() - begun) / max(rows, 1))
+        return answers
+
+    def _observe(self, row_s: float) -> None:
+        """Believe a slow run at once and fast ones slowly: a long run blocks the loop."""
+        self._row_s = max(row_s, self._row_s + _TRUST * (row_s - self._row_s))
+
+    def _compute_joined(self, batch: Sequence[_Job]) -> list[list[Tensor] | Exception]:
         if len(batch) == 1:
             return [self._compute_alone(batch[0])]
         joined = {

@@ -11,7 +11,6 @@ from enum import Enum
 
 from model_store.errors import (
     EaselError,
-    InvalidRequest,
     ServableNotFound,
     SignatureNotFound,
     TensorMismatch,
@@ -91,8 +90,9 @@ class Engine:
             servable = await loop.run_in_executor(
                 self._executor, load, self._store, model, self._options, self._executor
             )
-        except EaselError as error:
-            logger.error("%s is not served: %s", model, error)
+        except Exception as error:  # one bad version must not end the others' service
+            is_ours = isinstance(error, EaselError)
+            logger.error("%s is not served: %s", model, error, exc_info=not is_ours)
             statuses[model.number] = VersionStatus(model, State.END, str(error))
             return False
         self._servables.setdefault(model.name, {})[model.number] = servable
@@ -201,14 +201,14 @@ def wanted_outputs(signature: Signature, names: tuple[str, ...]) -> tuple[str, .
     """The outputs to compute: *names*, or all when there are none.
 
     Raises:
-        InvalidRequest: A name is not the signature's, or is there twice.
+        TensorMismatch: A name is not the signature's, or is there twice.
     """
     known = tuple([spec.name for spec in signature.outputs])
     if not names:
         return known
     for name in names:
         if name not in known:
-            raise InvalidRequest(f"no output {name!r}; there are {', '.join(known)}")
+            raise TensorMismatch(f"no output {name!r}; there are {', '.join(known)}")
     if len(set(names)) != len(names):
-        raise InvalidRequest("an output is asked for twice")
+        raise TensorMismatch("an output is asked for twice")
     return names

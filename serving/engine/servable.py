@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -54,9 +56,7 @@ def load(store: Store, model: ModelVersion, options: LoadOptions, executor: Exec
     _check_signature(model, signature, session.signature)
     row_s = _zero_row_seconds(session, signature)
     if manifest.golden_file is not None:
-        with np.load(folder / manifest.golden_file, allow_pickle=False) as archive:
-            golden = {name: archive[name] for name in archive.files}
-        check_golden(model, session, signature, golden)
+        check_golden(model, session, signature, _read_golden(folder / manifest.golden_file))
     return Servable(
         model,
         manifest,
@@ -82,14 +82,25 @@ def check_golden(
         BadVersion: An output is not what it was when the version was exported.
     """
     names = [spec.name for spec in signature.outputs]
-    inputs = {spec.name: golden[f"input:{spec.name}"] for spec in signature.inputs}
-    for name, got in zip(names, session.run(names, inputs), strict=True):
-        want = golden[f"output:{name}"]
+    try:
+        inputs = {spec.name: golden[f"input:{spec.name}"] for spec in signature.inputs}
+        wanted = [golden[f"output:{name}"] for name in names]
+    except KeyError as error:
+        raise BadVersion(f"{model}: the golden samples have no array {error}") from error
+    for name, want, got in zip(names, wanted, session.run(names, inputs), strict=True):
         if got.shape != want.shape or not np.allclose(got, want, GOLDEN_RTOL, GOLDEN_ATOL):
             raise BadVersion(
                 f"{model}: output {name} of the golden samples is not what the source model "
                 "gave; the version is damaged or this processor computes it wrongly"
             )
+
+
+def _read_golden(path: Path) -> Tensors:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BadVersion(f"{path} cannot be read: {error}") from error
 
 
 def _check_signature(model: ModelVersion, promised: Signature, found: Signature) -> None:

@@ -83,4 +83,4 @@ def _find(engine: Engine, ref: ModelRef) -> Servable:
 
 def _explain(servable: Servable, infer: oip.InferCall) -> str:
     signature = servable.manifest.signatures[infer.prediction.signature]
-    return oip.explain_mismatch(servable.model.name, signature, infer.prediction.inputs)
+    return oip.explain_mismatch(signature, infer.prediction)

@@ -1,0 +1,20 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.support import BUNDLED_STORE, RunningServer, running_server
+
+
+@pytest.fixture(scope="session")
+def numbers_server() -> Iterator[RunningServer]:
+    """The bundled store, served for real."""
+    with running_server(BUNDLED_STORE) as server:
+        yield server
