@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
@@ -24,33 +25,41 @@ COMMANDS = {
 def main() -> int:
     """Entry of the console command; returns its exit status: 0, 1 (failed), 2 (used wrongly)."""
     arguments = sys.argv[1:]
-    if arguments[:1] == ["--version"]:
-        print(f"easel {version('easel')}")
-        return 0
     if not arguments or arguments[0] not in COMMANDS:
-        wanted = arguments[:1] in ([], ["--help"], ["-h"])
-        print(_usage(), file=sys.stdout if wanted else sys.stderr)
-        return 0 if wanted else 2
-    module, _ = COMMANDS[arguments[0]]
+        return _explain(arguments)
     try:
-        status: int = import_module(module).main(arguments[1:])
+        return _run(arguments[0], arguments[1:])
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in _OWN:
             raise
-        print(
-            f"easel {arguments[0]}: {error.name} is not installed; "
-            f"run: pip install 'easel[{_EXTRAS.get(arguments[0], 'serving,adapter')}]'",
-            file=sys.stderr,
-        )
-        return 1
+        extra = _EXTRAS.get(arguments[0], "serving,adapter")
+        return _fail(arguments, f"{error.name} is not installed; run: pip install 'easel[{extra}]'")
     except EaselError as error:
-        print(f"easel {arguments[0]}: {error}", file=sys.stderr)
-        return 2 if isinstance(error, InvalidRequest) else 1
-    except BrokenPipeError:
+        return _fail(arguments, str(error), 2 if isinstance(error, InvalidRequest) else 1)
+    except BrokenPipeError:  # the reader of our output has gone, as in `easel ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _fail(arguments: Sequence[str], message: str, status: int = 1) -> int:
+    print(f"easel {arguments[0]}: {message}", file=sys.stderr)
+    return status
+
+
+def _explain(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["--version"]:
+        print(f"easel {version('easel')}")
+        return 0
+    is_wanted = arguments[:1] in (["--help"], ["-h"])
+    print(_usage(), file=sys.stdout if is_wanted else sys.stderr)
+    return 0 if is_wanted else 2
+
+
+def _run(command: str, arguments: Sequence[str]) -> int:
+    module, _ = COMMANDS[command]
+    status: int = import_module(module).main(arguments)
     return status
 
 

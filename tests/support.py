@@ -29,7 +29,9 @@ ROOT = Path(__file__).parents[1]
 BUNDLED_STORE = ROOT / "model_store" / "models"
 
 _ONNX = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "int64": TensorProto.INT64}
-TIMES_TWO = Signature((TensorSpec("x", "float32", (None, 3)),), (TensorSpec("y", "float32", (None, 3)),))
+TIMES_TWO = Signature(
+    (TensorSpec("x", "float32", (None, 3)),), (TensorSpec("y", "float32", (None, 3)),)
+)
 
 
 def linear_graph(path: Path, signature: Signature, factor: float) -> None:

@@ -23,12 +23,14 @@ def decode_service(request: bytes) -> str:
     return parse(pb.HealthCheckRequest, request).service
 
 
-def encode_status(is_serving: bool | None) -> bytes:
+def encode_status(*, is_serving: bool | None) -> bytes:
     """SERVING, NOT_SERVING, or SERVICE_UNKNOWN for None."""
     if is_serving is None:
         status = pb.HealthCheckResponse.SERVICE_UNKNOWN
     else:
-        status = pb.HealthCheckResponse.SERVING if is_serving else pb.HealthCheckResponse.NOT_SERVING
+        status = (
+            pb.HealthCheckResponse.SERVING if is_serving else pb.HealthCheckResponse.NOT_SERVING
+        )
     return pb.HealthCheckResponse(status=status).SerializeToString()
 
 

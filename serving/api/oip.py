@@ -22,6 +22,7 @@ MODEL_INFER = _SERVICE + "ModelInfer"
 
 PLATFORM = "onnxruntime_onnx"
 
+
 @dataclass(frozen=True, slots=True)
 class InferCall:
     """A ModelInferRequest: what to predict, and how the answer is to be written.
@@ -102,14 +103,15 @@ def encode_infer_response(answer: Answer, call: InferCall) -> bytes:
     return response.SerializeToString()
 
 
-def encode_model_metadata(
-    name: str, versions: Sequence[int], signature: Signature
-) -> bytes:
+def encode_model_metadata(name: str, versions: Sequence[int], signature: Signature) -> bytes:
     """Write a ModelMetadataResponse; a free axis is -1."""
     response = pb.ModelMetadataResponse(
         name=name, versions=[str(number) for number in versions], platform=PLATFORM
     )
-    for specs, field in ((signature.inputs, response.inputs), (signature.outputs, response.outputs)):
+    for specs, field in (
+        (signature.inputs, response.inputs),
+        (signature.outputs, response.outputs),
+    ):
         for spec in specs:
             field.add(name=spec.name, datatype=DATATYPES[spec.dtype], shape=_wire_shape(spec))
     return response.SerializeToString()

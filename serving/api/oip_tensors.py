@@ -34,8 +34,7 @@ DATATYPES: Mapping[str, str] = {
     "bytes": "BYTES",
 }
 _NUMPY: Mapping[str, np.dtype[Any]] = {
-    datatype: np.dtype(object if name == "bytes" else name)
-    for name, datatype in DATATYPES.items()
+    datatype: np.dtype(object if name == "bytes" else name) for name, datatype in DATATYPES.items()
 }
 _FIELDS: Mapping[str, str] = {
     "BOOL": "bool_contents",
@@ -52,7 +51,6 @@ _FIELDS: Mapping[str, str] = {
     "BYTES": "bytes_contents",
 }
 _MAX_ELEMENTS = 2**31
-
 
 
 def decode_input(
@@ -122,7 +120,9 @@ def _decode_typed(
 ) -> Tensor:
     wanted = _FIELDS.get(tensor.datatype)
     if wanted is None:
-        raise InvalidRequest(f"{tensor.datatype} is accepted as raw_input_contents only, in {where}")
+        raise InvalidRequest(
+            f"{tensor.datatype} is accepted as raw_input_contents only, in {where}"
+        )
     given = [field.name for field, _ in tensor.contents.ListFields()]
     if not given and elements:
         raise InvalidRequest(f"unable to find data for {where} in request.")

@@ -133,7 +133,7 @@ def decode_predict_request(data: bytes) -> Prediction:
     """
     request = parse(pb.PredictRequest, data)
     return Prediction(
-        model=decode_model_spec(request.HasField("model_spec"), request.model_spec),
+        model=decode_model_spec(request),
         inputs={name: decode_tensor(name, proto) for name, proto in request.inputs.items()},
         outputs=tuple(request.output_filter),
         signature=request.model_spec.signature_name or DEFAULT_SIGNATURE,
@@ -172,14 +172,17 @@ def decode_predict_response(data: bytes) -> Answer:
     )
 
 
-def decode_model_spec(is_set: bool, spec: pb.ModelSpec) -> ModelRef:
+def decode_model_spec(
+    request: pb.PredictRequest | pb.GetModelMetadataRequest | pb.GetModelStatusRequest,
+) -> ModelRef:
     """Read which servable is asked for.
 
     Raises:
         InvalidRequest: The message has no spec, or the spec no name.
     """
-    if not is_set:
+    if not request.HasField("model_spec"):
         raise InvalidRequest("Missing ModelSpec")
+    spec = request.model_spec
     if not spec.name:
         raise InvalidRequest("ModelSpec has no name specified.")
     choice = spec.WhichOneof("version_choice")
@@ -212,9 +215,9 @@ def encode_metadata(model: ModelVersion, signatures: Mapping[str, Signature]) ->
             definition.outputs[spec.name].CopyFrom(_tensor_info(spec))
     response = pb.GetModelMetadataResponse()
     _fill_spec(response.model_spec, model, "")
-    response.metadata["signature_def"].type_url = (
-        "type.googleapis.com/tensorflow.serving.SignatureDefMap"
-    )
+    response.metadata[
+        "signature_def"
+    ].type_url = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
     response.metadata["signature_def"].value = signature_map.SerializeToString()
     return response.SerializeToString()
 

@@ -6,7 +6,7 @@ import time
 import zipfile
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ class LoadOptions:
     """How versions are loaded."""
 
     intra_op_threads: int = 1
-    limits: BatchLimits = BatchLimits()
+    limits: BatchLimits = field(default_factory=BatchLimits)
 
 
 def load(store: Store, model: ModelVersion, options: LoadOptions, executor: Executor) -> Servable:

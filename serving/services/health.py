@@ -23,13 +23,14 @@ def health_methods(engine: Engine, paths: Iterable[str]) -> Methods:
         service = health.decode_service(request)
         if service not in services:
             raise ServableNotFound(f"unknown service {service!r}")
-        return health.encode_status(engine.is_ready)
+        return health.encode_status(is_serving=engine.is_ready)
 
     async def watch(request: bytes, call: Call) -> AsyncIterator[bytes]:
         service = health.decode_service(request)
         last = b""
         while True:
-            now = health.encode_status(engine.is_ready if service in services else None)
+            is_serving = engine.is_ready if service in services else None
+            now = health.encode_status(is_serving=is_serving)
             if now != last:
                 yield now
                 last = now

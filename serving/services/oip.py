@@ -31,9 +31,7 @@ def oip_methods(engine: Engine) -> Methods:
         return pb.ModelReadyResponse(ready=is_ready).SerializeToString()
 
     async def server_metadata(request: bytes, call: Call) -> bytes:
-        return pb.ServerMetadataResponse(
-            name="easel", version=version("easel")
-        ).SerializeToString()
+        return pb.ServerMetadataResponse(name="easel", version=version("easel")).SerializeToString()
 
     async def model_metadata(request: bytes, call: Call) -> bytes:
         message = parse(pb.ModelMetadataRequest, request)

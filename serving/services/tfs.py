@@ -45,7 +45,7 @@ def tfs_methods(engine: Engine) -> Methods:
 
     async def get_model_status(request: bytes, call: Call) -> bytes:
         message = parse(pb.GetModelStatusRequest, request)
-        ref = tfs.decode_model_spec(message.HasField("model_spec"), message.model_spec)
+        ref = tfs.decode_model_spec(message)
         return _encode_statuses(_wanted_statuses(engine, ref))
 
     return {
@@ -100,7 +100,7 @@ def _braced(names: Iterable[str]) -> str:
 
 def _metadata_target(request: bytes) -> ModelRef:
     message = parse(pb.GetModelMetadataRequest, request)
-    ref = tfs.decode_model_spec(message.HasField("model_spec"), message.model_spec)
+    ref = tfs.decode_model_spec(message)
     if not message.metadata_field:
         raise InvalidRequest("GetModelMetadataRequest must specify at least one metadata_field")
     for name in message.metadata_field:
@@ -134,5 +134,3 @@ def _encode_statuses(statuses: Iterable[VersionStatus]) -> bytes:
         )
         item.status.error_message = status.error
     return response.SerializeToString()
-
-

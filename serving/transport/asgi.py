@@ -189,7 +189,7 @@ class _Guard:
             gone.cancel()
 
     async def _wait_for_disconnect(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self._receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - see above
             await asyncio.sleep(self.INTERVAL_S)
 
     def _cancel(self, reason: EaselError) -> None:

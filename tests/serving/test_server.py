@@ -37,7 +37,11 @@ def call(numbers_server: RunningServer):
 
 def caller(channel: grpc.Channel):
     def call(method: str, message=None, **options):
-        data = message if isinstance(message, bytes) else (message.SerializeToString() if message else b"")
+        data = (
+            message
+            if isinstance(message, bytes)
+            else (message.SerializeToString() if message else b"")
+        )
         return channel.unary_unary(method)(data, timeout=10, **options)
 
     return call
@@ -80,7 +84,11 @@ def test_typed_contents_are_answered_in_typed_contents(call):
     tensor = message.inputs.add(name="image", datatype="UINT8", shape=[1, 28, 28, 1])
     tensor.contents.uint_contents.extend(IMAGES[0].ravel().tolist())
     response = oip_pb.ModelInferResponse.FromString(call(oip.MODEL_INFER, message))
-    assert (response.id, response.model_version, not response.raw_output_contents) == ("abc", "1", True)
+    assert (response.id, response.model_version, not response.raw_output_contents) == (
+        "abc",
+        "1",
+        True,
+    )
     np.testing.assert_allclose(response.outputs[0].contents.fp32_contents, SCORES[0], atol=1e-5)
 
 
@@ -265,7 +273,12 @@ def test_infer_refuses_in_tritons_words(call, request_, code, words):
 
 @pytest.mark.parametrize(
     "service",
-    ["", "tensorflow.serving.PredictionService", "PredictionService", "inference.GRPCInferenceService"],
+    [
+        "",
+        "tensorflow.serving.PredictionService",
+        "PredictionService",
+        "inference.GRPCInferenceService",
+    ],
 )
 def test_health_is_known_for_the_server_and_each_service(call, service):
     request = health_pb.HealthCheckRequest(service=service)
@@ -319,7 +332,9 @@ def test_an_unknown_method_is_unimplemented(call):
     )
 
 
-@pytest.mark.parametrize("method", [oip.MODEL_INFER, tfs.PREDICT, tfs.GET_MODEL_STATUS, health.CHECK])
+@pytest.mark.parametrize(
+    "method", [oip.MODEL_INFER, tfs.PREDICT, tfs.GET_MODEL_STATUS, health.CHECK]
+)
 def test_bytes_that_are_no_message_are_the_callers_mistake(call, method):
     code, details = failure(call, method, b"\xff\xff\xff")
     assert code is grpc.StatusCode.INVALID_ARGUMENT
@@ -329,7 +344,9 @@ def test_bytes_that_are_no_message_are_the_callers_mistake(call, method):
 def test_a_message_over_the_limit_names_the_limit_and_the_setting():
     with running_server(BUNDLED_STORE, max_message_bytes=20_000) as server:
         with grpc.insecure_channel(server.address) as channel:
-            code, details = failure(caller(channel), oip.MODEL_INFER, infer_request(np.tile(IMAGES, (2, 1, 1, 1))))
+            code, details = failure(
+                caller(channel), oip.MODEL_INFER, infer_request(np.tile(IMAGES, (2, 1, 1, 1)))
+            )
             assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert "this server takes 20000" in details
             assert "--max_message_bytes" in details

@@ -43,7 +43,9 @@ def test_an_answer_mirrors_the_form_of_its_request(array):
     answer = Answer(ModelVersion("m", 3), {"y": array})
     tensor = Input(name="x", datatype="UINT8", shape=[1])
     for raw, contents in (([b"\1"], None), ([], Contents(uint_contents=[1]))):
-        asked = Input(name="x", datatype="UINT8", shape=[1], contents=contents) if contents else tensor
+        asked = (
+            Input(name="x", datatype="UINT8", shape=[1], contents=contents) if contents else tensor
+        )
         call = oip.decode_infer_request(request(asked, raw=raw, id="7"))
         response = pb.ModelInferResponse.FromString(oip.encode_infer_response(answer, call))
         assert (response.model_version, response.id) == ("3", "7")
@@ -68,7 +70,9 @@ def test_byte_strings_are_framed_by_their_length(strings):
     array = np.empty(len(strings), object)
     array[:] = strings
     raw = b"".join(len(s).to_bytes(4, "little") + s for s in strings)
-    decoded = decode_one(request(Input(name="x", datatype="BYTES", shape=[len(strings)]), raw=[raw]))
+    decoded = decode_one(
+        request(Input(name="x", datatype="BYTES", shape=[len(strings)]), raw=[raw])
+    )
     np.testing.assert_array_equal(decoded, array)
 
 

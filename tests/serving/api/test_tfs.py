@@ -9,18 +9,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from model_store.errors import InvalidRequest
+from model_store.spec import ModelVersion
 from serving.api import tfs
 from serving.api.calls import Answer, ModelRef, Prediction
 from serving.api.protos import tensorflow_pb2 as tf
 from serving.api.protos import tensorflow_serving_pb2 as pb
-from model_store.spec import ModelVersion
 
 NUMERIC = st.sampled_from(
     ["float16", "float32", "float64", "int8", "int16", "int32", "int64",
      "uint8", "uint16", "uint32", "uint64", "bool"]
 )  # fmt: skip
 ARRAYS = NUMERIC.flatmap(
-    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
+    lambda dtype: hnp.arrays(
+        dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
+    )
 )
 
 
@@ -71,7 +73,10 @@ def test_typed_fields_are_read_as_tensorflow_reads_them(proto, want):
         (tensor(tf.DT_COMPLEX64, [1]), "DT_COMPLEX64 is not supported"),
         (tensor(99, [1]), "dtype 99 is not supported"),
         (tensor(tf.DT_FLOAT, [-1]), "must be fully known"),
-        (tf.TensorProto(dtype=tf.DT_FLOAT, tensor_shape=tf.TensorShapeProto(unknown_rank=True)), "fully known"),
+        (
+            tf.TensorProto(dtype=tf.DT_FLOAT, tensor_shape=tf.TensorShapeProto(unknown_rank=True)),
+            "fully known",
+        ),
         (tensor(tf.DT_FLOAT, [2], tensor_content=b"1234"), "has 4 bytes"),
         (tensor(tf.DT_FLOAT, [1], float_val=[1, 2]), "too many"),
         (tensor(tf.DT_FLOAT, [2**20, 2**20]), "too many elements"),
@@ -93,7 +98,9 @@ def test_any_bytes_are_a_request_or_refused(data):
     assert isinstance(prediction, Prediction)
 
 
-@pytest.mark.parametrize("ref", [ModelRef("m"), ModelRef("m", version=3), ModelRef("m", label="canary")])
+@pytest.mark.parametrize(
+    "ref", [ModelRef("m"), ModelRef("m", version=3), ModelRef("m", label="canary")]
+)
 def test_a_request_comes_back_as_it_was(ref):
     sent = Prediction(ref, {"x": np.uint8([[1, 2]])}, ("y",), "other")
     got = tfs.decode_predict_request(tfs.encode_predict_request(sent))
@@ -113,7 +120,10 @@ def test_an_answer_names_the_version_that_answered():
     ("request_", "words"),
     [
         (pb.PredictRequest(), "Missing ModelSpec"),
-        (pb.PredictRequest(model_spec=pb.ModelSpec(signature_name="s")), "ModelSpec has no name specified."),
+        (
+            pb.PredictRequest(model_spec=pb.ModelSpec(signature_name="s")),
+            "ModelSpec has no name specified.",
+        ),
     ],
 )
 def test_a_request_without_model_is_refused_in_tf_servings_words(request_, words):

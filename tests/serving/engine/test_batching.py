@@ -17,7 +17,9 @@ from model_store.spec import Signature, TensorSpec
 from serving.api.calls import Tensor, Tensors
 from serving.engine.batching import Batcher, BatchLimits
 
-ROWS = Signature((TensorSpec("x", "int64", (None, None)),), (TensorSpec("y", "int64", (None, None)),))
+ROWS = Signature(
+    (TensorSpec("x", "int64", (None, None)),), (TensorSpec("y", "int64", (None, None)),)
+)
 WHOLE = Signature((TensorSpec("x", "int64", (2,)),), (TensorSpec("y", "int64", (2,)),))
 
 
@@ -65,7 +67,9 @@ def test_every_row_returns_to_its_caller_under_any_interleaving(sizes, max_rows,
     async def ask(queue: Batcher, index: int, count: int, width: int) -> None:
         for _ in range(pauses[index % len(pauses)]):
             await asyncio.sleep(0)
-        tensors = {"x": np.arange(count * width, dtype=np.int64).reshape(count, width) + 1000 * index}
+        tensors = {
+            "x": np.arange(count * width, dtype=np.int64).reshape(count, width) + 1000 * index
+        }
         (answer,) = await queue.run(tensors, ("y",), None)
         np.testing.assert_array_equal(answer, tensors["x"] * 2)
 
@@ -173,5 +177,7 @@ async def test_one_request_larger_than_the_queue_is_served_when_nothing_waits(ex
 
 
 async def test_no_rows_are_answered_with_no_rows(executor):
-    (answer,) = await batcher(Doubler(), executor).run({"x": np.zeros((0, 4), np.int64)}, ("y",), None)
+    (answer,) = await batcher(Doubler(), executor).run(
+        {"x": np.zeros((0, 4), np.int64)}, ("y",), None
+    )
     assert answer.shape == (0, 4)

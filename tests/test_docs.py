@@ -1,0 +1,63 @@
+"""What the README says is so."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import fields
+
+import pytest
+
+from adapter.config import AdapterConfig
+from model_store.errors import Code
+from serving.config import ServerConfig
+from tests.support import BUNDLED_STORE, ROOT, easel, free_port, read_until
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("config", [ServerConfig, AdapterConfig])
+def test_every_setting_is_in_the_readme(config):
+    missing = [field.name for field in fields(config) if f"`{field.name}`" not in README]
+    assert missing == []
+
+
+@pytest.mark.parametrize("config", [ServerConfig, AdapterConfig])
+def test_every_setting_explains_itself(config):
+    described = re.findall(r"^ {8}(\w+): ", config.__doc__ or "", re.MULTILINE)
+    assert described == [field.name for field in fields(config)]
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code is not Code.OK])
+def test_every_error_code_is_in_the_readme(code: Code):
+    assert f"`{code.name}`" in README
+    assert str(code.http) in README
+
+
+def test_the_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_curl_line_answers_what_the_readme_shows():
+    (command,) = re.findall(r"^curl .*?\n.*?$", README, re.MULTILINE)
+    port = free_port()
+    with easel(
+        "up", "--store", str(BUNDLED_STORE), "--port", str(port), "--grpc-port", str(free_port())
+    ) as up:
+        read_until(up, "Easel is ready")
+        done = subprocess.run(
+            ["bash", "-c", command.replace(":8080", f":{port}")],
+            cwd=ROOT, capture_output=True, text=True, timeout=30, check=True,
+        )  # fmt: skip
+    answer = json.loads(done.stdout)
+    assert (answer["label"], answer["model"]) == ("3", {"name": "numbers", "version": 1})
+    assert answer["msg"] in README
+
+
+def test_the_accuracy_in_the_readme_is_that_of_the_bundled_version():
+    manifest = json.loads((BUNDLED_STORE / "numbers" / "1" / "manifest.json").read_text())
+    assert manifest["tag"], "the recipe writes its accuracy into the tag"
+    for figure in re.findall(r"[\d.]+ %", manifest["tag"]):
+        assert figure in README
