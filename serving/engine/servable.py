@@ -50,6 +50,8 @@ def load(store: Store, model: ModelVersion, options: LoadOptions, executor: Exec
         BadVersion: A digest, the graph, its signature or a golden answer is wrong.
     """
     manifest = store.verify(model)
+    if GRAPH_FILE not in manifest.files:  # it would be loaded unchecked
+        raise BadVersion(f"{model}: the manifest names no {GRAPH_FILE}")
     folder = store.folder(model)
     session = OrtSession(folder / GRAPH_FILE, intra_op_threads=options.intra_op_threads)
     signature = manifest.signatures[DEFAULT_SIGNATURE]

@@ -132,6 +132,16 @@ async def test_bytes_that_are_no_graph_are_refused_with_the_runtime_words(tmp_pa
     assert "ONNX Runtime cannot load it" in status.error
 
 
+async def test_a_graph_that_the_manifest_does_not_name_is_not_loaded(tmp_path, load):
+    model = publish_linear(tmp_path)
+    path = Store(tmp_path).folder(model) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["files"]["model.onnx"]
+    path.write_text(json.dumps(manifest))
+    (status,) = (await load()).statuses("double")
+    assert "names no model.onnx" in status.error
+
+
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
