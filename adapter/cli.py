@@ -10,8 +10,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from adapter.app import SERVICES
-from adapter.config import AdapterConfig
-from adapter.config import WORKER_CONFIG_VARIABLE
+from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings, to_json

@@ -56,5 +56,5 @@ def _payload_of(text: str) -> str:
     if not parameters.replace(" ", "").endswith(";base64"):
         raise InvalidRequest(f'"{KEY}" is a data URL without ;base64')
     if kind and not kind.startswith("image/") and kind != "application/octet-stream":
-        raise InvalidRequest(f'"{KEY}" is a data URL of {kind}, not of an image')
+        raise InvalidRequest(f'"{KEY}" is a data URL of {kind[:60]!a}, not of an image')
     return text[head.end() :]

@@ -32,12 +32,18 @@ class Say(Enum):
     TOO_LARGE = ("The picture is too large.", "그림이 너무 커요.")
     EMPTY = ("Nothing is drawn yet.", "아직 아무것도 그리지 않았어요.")
     NOT_FOUND = ("There is no such model or page.", "그런 모델이나 페이지가 없어요.")
-    BUSY = ("Too many drawings at once. Please try again.", "지금은 요청이 많아요. 잠시 후 다시 시도해 주세요.")
+    BUSY = (
+        "Too many drawings at once. Please try again.",
+        "지금은 요청이 많아요. 잠시 후 다시 시도해 주세요.",
+    )
     DOWN = (
         "The model server is not available. Please try again soon.",
         "모델 서버에 연결할 수 없어요. 잠시 후 다시 시도해 주세요.",
     )
-    LATE = ("The answer took too long. Please try again.", "응답이 너무 늦어졌어요. 다시 시도해 주세요.")
+    LATE = (
+        "The answer took too long. Please try again.",
+        "응답이 너무 늦어졌어요. 다시 시도해 주세요.",
+    )
     FAILED = ("Something went wrong on our side.", "서버에 문제가 생겼어요.")
 
     def in_language(self, language: str) -> str:

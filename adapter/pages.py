@@ -9,7 +9,9 @@ _POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; bas
 
 def build_blueprint() -> Blueprint:
     """``/`` and ``/static``."""
-    blueprint = Blueprint("pages", __name__, static_folder="pages/static", static_url_path="/static")
+    blueprint = Blueprint(
+        "pages", __name__, static_folder="pages/static", static_url_path="/static"
+    )
 
     @blueprint.get("/")
     def draw() -> Response:

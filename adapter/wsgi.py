@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import warnings
 
 from adapter.app import create_app
 from adapter.clients.tfs import TfsClient
@@ -15,6 +16,8 @@ from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig
 from model_store.settings import from_json, read_settings
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+# Pillow warns about odd pictures, once for each text: a client could fill the log.
+warnings.filterwarnings("ignore", module="PIL")
 _config = (
     from_json(AdapterConfig, os.environ[WORKER_CONFIG_VARIABLE])
     if WORKER_CONFIG_VARIABLE in os.environ

@@ -24,6 +24,8 @@ COMMANDS = {
 
 def main() -> int:
     """Entry of the console command; returns its exit status: 0, 1 (failed), 2 (used wrongly)."""
+    # ONNX Runtime reports to its makers unless it is told not to, before its import.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     arguments = sys.argv[1:]
     if not arguments or arguments[0] not in COMMANDS:
         return _explain(arguments)

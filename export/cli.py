@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, TextIO, get_args
 
 from rich.console import Console
 from rich.table import Table
 
-from export.request import read_request
+from export.request import ExportRequest, read_request
 from export.sniff import KERAS_3, sniff
 from model_store.contract import Fit, Mode, Resize
+from model_store.errors import EaselError
 from model_store.store import Store, check_name
+
+if TYPE_CHECKING:  # importing these for real imports a framework
+    from export.keras_source import KerasSource
+    from export.publish import Exported
 
 Step = Callable[[str], None]
 
@@ -29,18 +36,15 @@ SOURCES = {KERAS_3: "export.keras_source"}
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     flags = _parser().parse_args(arguments)
-    # Progress goes to standard error, so that --json is alone on standard output.
-    console = Console(stderr=True, highlight=False)
     check_name(flags.name)
-    with _steps(console) as step:
+    # Progress goes to standard error, so that --json is alone on standard output.
+    with _hushed() as terminal, _steps(Console(file=terminal, highlight=False)) as step:
         step(f"looking at {flags.source.name}")
         kind = sniff(flags.source)
         request = read_request(flags)
         step(f"loading {flags.source.name} ({kind})")
         source = import_module(SOURCES[kind]).load(flags.source)
-        exported = import_module("export.publish").export(
-            request, source, Store(flags.store), step
-        )
+        exported = import_module("export.publish").export(request, source, Store(flags.store), step)
     if flags.json:
         print(
             json.dumps(
@@ -57,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _show(exported, source, request) -> None:  # type: ignore[no-untyped-def]  # see SOURCES
+def _show(exported: Exported, source: KerasSource, request: ExportRequest) -> None:
     out = Console(highlight=False)
     contract = request.contract
     out.print(f"\n[bold green]{exported.model}[/] published in {exported.folder}\n")
@@ -77,6 +81,33 @@ def _show(exported, source, request) -> None:  # type: ignore[no-untyped-def]  #
             f"{output.max_abs_error:.2e}", top1, "[green]equal[/]",
         )  # fmt: skip
     out.print(table)
+
+
+@contextmanager
+def _hushed() -> Iterator[TextIO]:
+    """Hold back what the frameworks' C++ writes to standard error; show it if they fail.
+
+    Yields:
+        Standard error as it was, for what is to be seen.
+    """
+    try:
+        descriptor = sys.stderr.fileno()
+    except OSError:  # replaced by an object, as in a notebook: nothing can be held back
+        yield sys.stderr
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held, os.fdopen(os.dup(descriptor), "w") as terminal:
+        os.dup2(held.fileno(), descriptor)
+        try:
+            yield terminal
+        except EaselError:
+            raise
+        except BaseException:
+            held.seek(0)
+            terminal.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(terminal.fileno(), descriptor)
 
 
 @contextmanager

@@ -45,9 +45,10 @@ class KerasSource:
     def predict(self, pixels: NDArray[np.uint8], scaling: Scaling) -> Tensors:
         """What the author's own code computes: scale in numpy, call the model."""
         outputs = self.model.predict(scaling.apply(pixels), batch_size=64, verbose=0)
-        return self._named(outputs)
+        return self.named(outputs)
 
-    def _named(self, outputs: Any) -> dict[str, Any]:
+    def named(self, outputs: Any) -> dict[str, Any]:
+        """What a call of the model gave, by output name; numpy arrays or symbolic tensors."""
         if isinstance(outputs, dict):
             return {str(name): output for name, output in outputs.items()}
         listed = outputs if isinstance(outputs, list | tuple) else [outputs]
@@ -69,10 +70,21 @@ def load(path: Path) -> KerasSource:
         # Keras refuses Lambda layers with code of their own in safe mode.
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its layers raise
+        if "Lambda" in str(error):
+            raise ExportRefused(
+                f"{path} has a Lambda layer: that is code, and code in a model file is not run; "
+                "put a layer such as Rescaling in its place and save the model again"
+            ) from error
         raise ExportRefused(f"Keras cannot load {path}: {error}") from error
+    if not getattr(model, "built", False) or not hasattr(model, "inputs"):
+        raise ExportRefused(
+            f"{path} does not say what it takes; begin the model with keras.Input(shape)"
+        )
     if len(model.inputs) != 1:
         raise ExportRefused(f"{path} has {len(model.inputs)} inputs; one picture is one input")
     names = ("scores",) if len(model.outputs) == 1 else tuple(model.output_names)
+    if len(set(names)) < len(names):
+        raise ExportRefused(f"{path} has two outputs of one name: {', '.join(names)}")
     return KerasSource(model, tuple(model.inputs[0].shape), names)
 
 
@@ -80,26 +92,29 @@ def to_onnx(source: KerasSource, scaling: Scaling, tensor: str, target: Path) ->
     """Write the model to *target* with a uint8 input named *tensor* and the scaling inside.
 
     Raises:
-        ExportRefused: tf2onnx failed, or left an operation that ONNX does not have.
+        ExportRefused: The conversion failed, or left an operation that ONNX does not have.
     """
     model = source.model
 
-    @tf.function(
+    @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[tf.TensorSpec((None, *source.input_shape[1:]), tf.uint8, name=tensor)]
     )
     def serve(pixels: Any) -> dict[str, Any]:
         scaled = tf.cast(pixels, tf.float32) * scaling.scale + scaling.offset
-        return source._named(model(scaled, training=False))
+        return source.named(model(scaled, training=False))
 
     module = tf.Module()
     module.model, module.serve = model, serve
+    # Keras does not show TensorFlow the states of augmentation layers' random generators.
+    module.variables_ = [variable.value for variable in model.variables]
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        tf.saved_model.save(module, folder, signatures={"serving_default": serve})
-        graph, inputs, outputs, renames = tf_loader.from_saved_model(
-            folder, None, None, return_tensors_to_rename=True
-        )
         try:
-            proto, _ = tf2onnx.convert._convert_common(
+            tf.saved_model.save(module, folder, signatures={"serving_default": serve})
+            graph, inputs, outputs, renames = tf_loader.from_saved_model(
+                folder, None, None, return_tensors_to_rename=True
+            )
+            # What tf2onnx's own command calls; its public functions cannot rename outputs.
+            proto, _ = tf2onnx.convert._convert_common(  # noqa: SLF001
                 graph,
                 name=model.name,
                 opset=OPSET,
@@ -107,8 +122,8 @@ def to_onnx(source: KerasSource, scaling: Scaling, tensor: str, target: Path) ->
                 output_names=outputs,
                 tensors_to_rename=renames,
             )
-        except Exception as error:  # tf2onnx has no error of its own
-            raise ExportRefused(f"tf2onnx cannot convert the model: {error}") from error
+        except Exception as error:  # neither TensorFlow nor tf2onnx has an error of its own
+            raise ExportRefused(f"the model cannot be converted: {error}") from error
     _check(proto)
     _name_batch_axis(proto)
     onnx.save(proto, target)

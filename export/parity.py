@@ -50,6 +50,11 @@ class OutputParity:
     max_abs_error: float
     top1_agreement: float | None
 
+    @property
+    def passed(self) -> bool:
+        """Whether rows were compared, and all agree."""
+        return self.agrees and self.rows > 0 and self.top1_agreement in (None, 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class ParityReport:
@@ -62,10 +67,7 @@ class ParityReport:
     @property
     def passed(self) -> bool:
         """Whether every output agrees at every batch size, and there was something to compare."""
-        return bool(self.outputs) and all(
-            output.agrees and output.rows and output.top1_agreement in (None, 1.0)
-            for output in self.outputs
-        )
+        return bool(self.outputs) and all(output.passed for output in self.outputs)
 
     @property
     def max_abs_error(self) -> float:
@@ -109,7 +111,8 @@ def in_batches(predict: Predict, inputs: Tensors, batch: int) -> Tensors:
         predict({name: tensor[at : at + batch] for name, tensor in inputs.items()})
         for at in range(0, rows, batch)
     ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    names = parts[0] if parts else ()
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def compare(

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from export.keras_source import KerasSource, to_onnx, versions
 from export.parity import ParityReport, Tolerance, prove
-from export.scaling import Scaling
+from export.request import ExportRequest
 from export.tensors import Tensors
 from model_store.contract import ImageContract
 from model_store.digests import digest_file, digest_folder
@@ -31,31 +30,6 @@ GRAPH_FILE, LABELS_FILE, GOLDEN_FILE, PARITY_FILE = (
 GOLDEN_ROWS = 16
 
 Step = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
-    """What the author asked for.
-
-    Attributes:
-        source: The model file.
-        name: The model's name in the store.
-        contract: How a picture becomes the input tensor.
-        scaling: What is put into the graph.
-        labels: Class names in the order of the scores; may be empty.
-        samples: Wire tensors for parity: ``uint8[N, height, width, channels]``.
-        samples_text: What they are, for the report.
-        tag: A human name for the version.
-    """
-
-    source: Path
-    name: str
-    contract: ImageContract
-    scaling: Scaling
-    labels: tuple[str, ...]
-    samples: NDArray[np.uint8]
-    samples_text: str
-    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +95,10 @@ def _check_request(request: ExportRequest, source: KerasSource) -> None:
 
 
 def _check_labels(labels: tuple[str, ...], outputs: Tensors) -> None:
-    classes = {output.shape[1] for output in outputs.values() if output.ndim == 2}
+    classes = sorted({output.shape[1] for output in outputs.values() if output.ndim == 2})
     if labels and len(labels) not in classes:
-        raise ExportRefused(f"there are {len(labels)} class labels for {classes} scores")
+        scores = " or ".join(map(str, classes)) or "no"
+        raise ExportRefused(f"there are {len(labels)} class labels for {scores} scores")
 
 
 def _load(path: Path) -> ort.InferenceSession:
@@ -162,18 +137,24 @@ def _spec(node: Any) -> TensorSpec:
 def _refuse_unless_equal(parity: ParityReport) -> None:
     if parity.passed:
         return
-    worst = next(o for o in parity.outputs if not o.agrees or o.top1_agreement not in (None, 1.0))
     raise ExportRefused(
-        f"the exported graph is not the source model: output {worst.name} at batch {worst.batch} "
-        f"differs by {worst.max_abs_error:.3g}, top-1 agreement "
-        f"{'unknown' if worst.top1_agreement is None else format(worst.top1_agreement, '.2%')}; "
-        "nothing was published"
+        f"the exported graph is not the source model: {_difference(parity)}; nothing was published"
     )
 
 
-def _write_files(
-    folder: Path, request: ExportRequest, want: Tensors, parity: ParityReport
-) -> None:
+def _difference(parity: ParityReport) -> str:
+    failed = [output for output in parity.outputs if not output.passed]
+    if not failed:
+        return "there is no output to compare"
+    worst = max(failed, key=lambda output: output.max_abs_error)
+    where = f"output {worst.name} at batch {worst.batch}"
+    if not worst.rows:
+        return f"{where} is missing in one of them, or has another dtype or shape"
+    top1 = "" if worst.top1_agreement is None else f", top-1 agreement {worst.top1_agreement:.2%}"
+    return f"{where} differs by {worst.max_abs_error:.3g}{top1}"
+
+
+def _write_files(folder: Path, request: ExportRequest, want: Tensors, parity: ParityReport) -> None:
     golden = {f"input:{request.contract.tensor}": request.samples[:GOLDEN_ROWS]}
     golden |= {f"output:{name}": output[:GOLDEN_ROWS] for name, output in want.items()}
     np.savez_compressed(folder / GOLDEN_FILE, allow_pickle=False, **golden)

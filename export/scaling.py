@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,17 @@ class Scaling:
 
 
 def parse_number(text: str) -> float:
-    """Read ``0.5``, ``-1`` or ``1/255``.
+    """Read ``0.5``, ``-1`` or ``1/127.5``.
 
     Raises:
         InvalidRequest: It is none of these.
     """
     try:
-        return float(Fraction(text))
+        number, slash, divisor = text.partition("/")
+        parts = float(number), float(divisor) if slash else 1.0
+        quotient = parts[0] / parts[1]
+        if not all(map(isfinite, (*parts, quotient))):
+            raise ValueError("not finite")
+        return quotient
     except (ValueError, ZeroDivisionError) as error:
         raise InvalidRequest(f"{text!r} is not a number like 0.5, -1 or 1/255") from error

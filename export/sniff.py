@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,7 @@ import h5py
 from model_store.errors import ExportRefused
 
 KERAS_3 = "keras-3"
+_METADATA_BYTES = 1_000_000
 
 
 def sniff(path: Path) -> str:
@@ -35,23 +37,32 @@ def sniff(path: Path) -> str:
 
 
 def _sniff_keras_zip(path: Path) -> str:
-    with zipfile.ZipFile(path) as archive:
-        if not {"metadata.json", "config.json"} <= set(archive.namelist()):
-            raise ExportRefused(f"{path} is a zip file without a Keras model in it")
-        try:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if not {"metadata.json", "config.json"} <= set(archive.namelist()):
+                raise ExportRefused(f"{path} is a zip file without a Keras model in it")
+            if archive.getinfo("metadata.json").file_size > _METADATA_BYTES:
+                raise ExportRefused(f"{path}: metadata.json is too large to be Keras'")
             version = json.loads(archive.read("metadata.json"))["keras_version"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ExportRefused(f"{path}: metadata.json names no Keras version") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ExportRefused(f"{path}: metadata.json names no Keras version") from error
+    # What zipfile raises for damage, unknown compression and passwords.
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
+        raise ExportRefused(f"{path} is a damaged zip file: {error}") from error
     return _keras_kind(path, str(version))
 
 
 def _sniff_hdf5(path: Path) -> str:
-    with h5py.File(path, "r") as file:
-        if "model_config" not in file.attrs:
-            raise ExportRefused(
-                f"{path} holds weights only; save the whole model with model.save('model.keras')"
-            )
-        version = file.attrs.get("keras_version", "unknown")
+    try:
+        with h5py.File(path, "r") as file:
+            if "model_config" not in file.attrs:
+                raise ExportRefused(
+                    f"{path} holds weights only; save the whole model with "
+                    "model.save('model.keras')"
+                )
+            version = file.attrs.get("keras_version", "unknown")
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise ExportRefused(f"{path} is a damaged HDF5 file: {error}") from error
     return _keras_kind(path, version.decode() if isinstance(version, bytes) else str(version))
 
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from model_store.errors import EaselError
-
-
-class AddressTaken(EaselError):
-    """Another program listens there already."""
+from model_store.errors import AddressTaken, InvalidRequest
 
 
 def check_free(host: str, port: int, remedy: str) -> None:
@@ -20,16 +16,22 @@ def check_free(host: str, port: int, remedy: str) -> None:
 
     Raises:
         AddressTaken: It cannot; the message ends with *remedy*.
+        InvalidRequest: There is no such address.
     """
     if port == 0:
         return
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    if not 0 < port < 65536:  # getaddrinfo would take it modulo 65536
+        raise InvalidRequest(f"port {port} must be from 0 to 65535")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"{host} is no address of this machine: {error}") from error
+    family, _, _, _, address = found[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError as error:
-            reason = "is taken by another program" if error.errno == errno.EADDRINUSE else (
-                f"cannot be used ({error.strerror})"
-            )
+            is_taken = error.errno == errno.EADDRINUSE
+            reason = "is taken by another program" if is_taken else f"cannot be used ({error})"
             raise AddressTaken(f"port {port} on {host} {reason}; {remedy}") from error

@@ -75,14 +75,24 @@ class ImageContract:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise BadVersion(f"input contract: {name} must be one of {', '.join(allowed)}")
-        if len(self.size) != 2 or not all(1 <= side <= 4096 for side in self.size):
-            raise BadVersion("input contract: size must be two numbers from 1 to 4096")
-        if len(self.background) != CHANNELS[self.mode] or not all(
-            0 <= value <= 255 for value in self.background
-        ):
-            raise BadVersion(f"input contract: background must fit mode {self.mode}")
-        if self.ink is not None and not 1 <= self.ink.box_px <= min(self.size):
+        if not isinstance(self.tensor, str) or not self.tensor:
+            raise BadVersion("input contract: tensor must be the name of the graph's input")
+        if not isinstance(self.invert, bool):
+            raise BadVersion("input contract: invert must be true or false")
+        if not _are_whole(self.size, 2, range(1, 4097)):
+            raise BadVersion("input contract: size must be two whole numbers from 1 to 4096")
+        channels = CHANNELS[self.mode]
+        if not _are_whole(self.background, channels, range(256)):
+            raise BadVersion(
+                f"input contract: background must be {channels} whole numbers from 0 to 255, "
+                f"one for each channel of mode {self.mode}"
+            )
+        if self.ink is None:
+            return
+        if not _are_whole((self.ink.box_px,), 1, range(1, min(self.size) + 1)):
             raise BadVersion("input contract: ink.box_px must fit into size")
+        if not _are_whole((self.ink.threshold,), 1, range(255)):
+            raise BadVersion("input contract: ink.threshold must be a whole number from 0 to 254")
 
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -91,6 +101,15 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "resize": get_args(Resize),
     "layout": ("NHWC",),
 }
+
+
+def _are_whole(values: Any, count: int, allowed: range) -> bool:
+    """Whether *values* are *count* integers out of *allowed*; they may come from JSON."""
+    return (
+        isinstance(values, tuple)
+        and len(values) == count
+        and all(type(value) is int and value in allowed for value in values)
+    )
 
 
 def to_json(contract: ImageContract) -> dict[str, Any]:
@@ -104,20 +123,22 @@ def from_json(value: Mapping[str, Any]) -> ImageContract:
     Raises:
         BadVersion: It is not an image contract, or a value cannot be.
     """
+    if not isinstance(value, Mapping):
+        raise BadVersion("input contract: it must be a JSON object")
     rest = dict(value)
     if rest.pop("kind", None) != "image":
         raise BadVersion('input contract: kind must be "image"')
     known = {field.name for field in fields(ImageContract)}
     if unknown := sorted(rest.keys() - known):
         raise BadVersion(f"input contract: unknown keys {', '.join(unknown)}")
+    if missing := sorted({"tensor", "size"} - rest.keys()):
+        raise BadVersion(f"input contract: {' and '.join(missing)} must be given")
+    arguments: dict[str, Any] = {
+        key: tuple(item) if isinstance(item, list) else item for key, item in rest.items()
+    }
     try:
-        ink = rest.pop("ink", None)
-        return ImageContract(
-            **{
-                key: tuple(item) if isinstance(item, list) else item
-                for key, item in rest.items()
-            },
-            ink=None if ink is None else InkCentring(**ink),
-        )
+        if rest.get("ink") is not None:
+            arguments["ink"] = InkCentring(**rest["ink"])
+        return ImageContract(**arguments)
     except TypeError as error:
         raise BadVersion(f"input contract: {error}") from error

@@ -33,12 +33,25 @@ def verify_folder(folder: Path, files: Mapping[str, FileDigest]) -> None:
             (a hard link would let somebody alter it from outside the store).
     """
     for name, want in files.items():
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()) or path.is_symlink():
-            raise BadVersion(f"{folder}: {name} leads outside the version directory")
-        if not path.is_file():
-            raise BadVersion(f"{folder}: {name} is missing")
-        if path.stat().st_nlink > 1:
-            raise BadVersion(f"{folder}: {name} is hard-linked; copy it instead")
-        if digest_file(path) != want:
-            raise BadVersion(f"{folder}: {name} was altered; its SHA-256 is not the manifest's")
+        try:
+            problem = _problem(folder, name, want)
+        except (OSError, ValueError, RuntimeError) as error:  # no such name, a loop of links
+            raise BadVersion(f"{folder}: {name!r} cannot be read: {error}") from error
+        if problem:
+            raise BadVersion(f"{folder}: {name} {problem}")
+
+
+def _problem(folder: Path, name: str, want: FileDigest) -> str:
+    """What is wrong with one file; empty when nothing is."""
+    path = folder / name
+    if path.is_symlink():
+        return "is a symbolic link; copy the file instead"
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return "leads outside the version directory"
+    if not path.is_file():
+        return "is missing"
+    if path.stat().st_nlink > 1:
+        return "is hard-linked; copy it instead"
+    if digest_file(path) != want:
+        return "was altered; its SHA-256 is not the manifest's"
+    return ""

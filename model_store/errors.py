@@ -3,8 +3,8 @@
     EaselError                  INTERNAL             500
     ├── InvalidRequest          INVALID_ARGUMENT     400
     │   ├── BadImage
-    │   │   ├── ImageTooLarge
-    │   │   └── EmptyDrawing
+    │   ├── ImageTooLarge
+    │   ├── EmptyDrawing
     │   └── TensorMismatch
     ├── SignatureNotFound       FAILED_PRECONDITION  400
     ├── ServableNotFound        NOT_FOUND            404
@@ -15,7 +15,8 @@
     │   └── ServerUnreachable
     ├── DeadlineExceeded        DEADLINE_EXCEEDED    504
     ├── BadVersion              INTERNAL             500
-    └── ExportRefused           INTERNAL             500
+    ├── ExportRefused           INTERNAL             500
+    └── AddressTaken            INTERNAL             500
 
 Raise the most specific class where the fact is known.  Only the edges catch: the
 adapter's application answers HTTP, the server's transports answer gRPC, and
@@ -67,11 +68,11 @@ class BadImage(InvalidRequest):
     """The bytes are not an image we can read."""
 
 
-class ImageTooLarge(BadImage):
+class ImageTooLarge(InvalidRequest):
     """The image has more bytes or pixels than the service accepts."""
 
 
-class EmptyDrawing(BadImage):
+class EmptyDrawing(InvalidRequest):
     """Nothing is drawn: every pixel has the background's colour."""
 
 
@@ -131,3 +132,7 @@ class BadVersion(EaselError):
 
 class ExportRefused(EaselError):
     """A source cannot be exported, or the result does not equal it."""
+
+
+class AddressTaken(EaselError):
+    """Another program listens already where a server is to be started."""

@@ -84,24 +84,57 @@ def decode(text: str) -> Manifest:
             raise BadVersion(f"{MANIFEST_FILE}: no runtime for format {value['format']!r}")
         if DEFAULT_SIGNATURE not in value["signatures"]:
             raise BadVersion(f"{MANIFEST_FILE} has no signature {DEFAULT_SIGNATURE}")
+        files = {name: _digest(item) for name, item in value["files"].items()}
+        picture = value.get("input_contract")
         return Manifest(
-            model=ModelVersion(str(value["model"]), int(value["version"])),
+            model=ModelVersion(_text(value["model"]), _count(value["version"])),
+            format=value["format"],
+            created=_text(value["created"]),
             signatures={name: _signature(item) for name, item in value["signatures"].items()},
-            files={name: FileDigest(**item) for name, item in value["files"].items()},
-            input_contract=(
-                None
-                if value.get("input_contract") is None
-                else contract.from_json(value["input_contract"])
-            ),
-            **{key: value[key] for key in _PLAIN if key in value},
+            files=files,
+            input_contract=None if picture is None else contract.from_json(picture),
+            # A named file must be a checked one: a path could lead outside otherwise.
+            **{key: _one_of(files, value.get(key)) for key in _FILE_KEYS},
+            tag=_text(value.get("tag", "")),
+            source=_texts(value.get("source", {})),
+            exporter=_texts(value.get("exporter", {})),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadVersion(f"{MANIFEST_FILE} cannot be read: {error!r}") from error
+    except KeyError as error:
+        raise BadVersion(f"{MANIFEST_FILE} lacks {error}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise BadVersion(f"{MANIFEST_FILE} cannot be read: {error}") from error
 
 
-_PLAIN = (
-    "format", "created", "labels_file", "golden_file", "parity_file", "tag", "source", "exporter",
-)  # fmt: skip
+_FILE_KEYS = ("labels_file", "golden_file", "parity_file")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value
+
+
+def _texts(value: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(text) for name, text in value.items()}
+
+
+def _count(value: Any) -> int:
+    """A whole number from 0; JSON's true is an int to Python, and none here."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _one_of(files: Mapping[str, FileDigest], name: Any) -> str | None:
+    if name is None:
+        return None
+    if name not in files:
+        raise ValueError(f"{name!r} is not among its files")
+    return _text(name)
+
+
+def _digest(value: Mapping[str, Any]) -> FileDigest:
+    return FileDigest(_text(value["sha256"]), _count(value["bytes"]))
 
 
 def _signature(value: Mapping[str, Any]) -> Signature:
@@ -112,4 +145,5 @@ def _signature(value: Mapping[str, Any]) -> Signature:
 
 
 def _spec(value: Mapping[str, Any]) -> TensorSpec:
-    return TensorSpec(str(value["name"]), str(value["dtype"]), tuple(value["shape"]))
+    shape = tuple(None if axis is None else _count(axis) for axis in value["shape"])
+    return TensorSpec(_text(value["name"]), _text(value["dtype"]), shape)

@@ -7,7 +7,7 @@ model server never imports it.
 
 from __future__ import annotations
 
-import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from io import BytesIO
@@ -69,29 +69,29 @@ def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
         ImageTooLarge: As in ``to_tensor``; nothing was decoded then.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow's own guard is a warning first; ours is exact and comes before it.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(BytesIO(data), formats=FORMATS)
-            pixels = image.width * image.height
-            if pixels > limits.max_pixels:
-                raise ImageTooLarge(
-                    f"the image is {image.width}x{image.height}; "
-                    f"at most {limits.max_pixels} pixels are accepted, send a smaller one"
-                )
-            image.load()
-            return ImageOps.exif_transpose(image)
+        image = Image.open(BytesIO(data), formats=FORMATS)
+        if image.width * image.height > limits.max_pixels:
+            raise ImageTooLarge(
+                f"the image is {image.width}x{image.height}; "
+                f"at most {limits.max_pixels} pixels are accepted, send a smaller one"
+            )
+        image.load()
     except UnidentifiedImageError as error:
         raise BadImage(f"not an image; send one of {', '.join(FORMATS)}") from error
-    except Image.DecompressionBombError as error:
+    # Pillow's own guard: far beyond ours an error, before that a warning if those raise.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge("the image has too many pixels; send a smaller one") from error
-    except BadImage:
+    except ImageTooLarge:
         raise
     # Pillow's decoders raise these, and struct.error, for damaged files.
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, ArithmeticError) as error:
         raise BadImage("the image is damaged or cut short; send it again") from error
     except Exception as error:  # e.g. struct.error, zlib.error: still the client's bytes
         raise BadImage("the image cannot be decoded; save it as PNG and send it again") from error
+    # A picture with damaged EXIF data is still a picture; it only does not say what is up.
+    with suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def compose(image: Image.Image, contract: ImageContract) -> Image.Image:
@@ -101,7 +101,7 @@ def compose(image: Image.Image, contract: ImageContract) -> Image.Image:
         image = Image.fromarray((wide / 257.0).round().clip(0, 255).astype(np.uint8))
     if not image.has_transparency_data:
         return image.convert(contract.mode)
-    drawn = image.convert("RGBA")
+    drawn = image if image.mode == "RGBA" else image.convert("RGBA")
     page = _blank(contract, drawn.size)
     page.paste(drawn.convert(contract.mode), mask=drawn.getchannel("A"))
     return page
@@ -169,7 +169,7 @@ def _border_median(distance: Image.Image) -> float:
 
 
 def _centre_of_mass(weights: UInt8) -> tuple[float, float]:
-    """x and y of the mean ink, in pixels from the left and top edges."""
+    """Where the mean ink is: x and y in pixels from the left and top edges."""
     columns, rows = weights.sum(axis=0, dtype=np.float64), weights.sum(axis=1, dtype=np.float64)
     total = float(columns.sum())
     if total == 0.0:  # ink thinner than the filter can show: the middle is the best guess

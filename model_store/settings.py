@@ -43,7 +43,8 @@ def read_settings(
     Raises:
         InvalidRequest: The file cannot be read, or a value or key is wrong.
     """
-    path = flags.config or (Path(environ[CONFIG_VARIABLE]) if CONFIG_VARIABLE in environ else None)
+    named = environ.get(CONFIG_VARIABLE)
+    path = flags.config or (Path(named) if named else None)
     values: dict[str, Any] = _read_file(path, section) if path else {}
     hints = get_type_hints(kind)
     if unknown := sorted(values.keys() - hints.keys()):
@@ -73,9 +74,11 @@ def from_json(kind: type[ConfigT], text: str) -> ConfigT:
 def _read_file(path: Path, section: str) -> dict[str, Any]:
     try:
         value = tomllib.loads(path.read_text(encoding="utf-8")).get(section, {})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"{path} cannot be read: {error}") from error
-    return dict(value)
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{path}: {section} must be a table, written [{section}]")
+    return value
 
 
 def _convert(name: str, value: Any, hint: Any) -> Any:
@@ -88,11 +91,23 @@ def _convert(name: str, value: Any, hint: Any) -> Any:
         if get_origin(hint) is tuple:
             parts = value.split(",") if isinstance(value, str) else value
             return tuple(str(part).strip() for part in parts if str(part).strip())
-        if hint is bool and isinstance(value, str):
-            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
-        return hint(value)
-    except (ValueError, TypeError, KeyError) as error:
+        if hint is bool:
+            return _truth(value)
+        converted = hint(value)
+        # TOML and JSON have types of their own: 80.5 and true are no whole numbers.
+        if isinstance(value, bool) or (isinstance(value, float) and converted != value):
+            raise ValueError(f"must be {hint.__name__}")
+        return converted
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidRequest(f"setting {name}: {value!r} is not valid: {error}") from error
+
+
+def _truth(value: Any) -> bool:
+    known = {"true": True, "1": True, "false": False, "0": False}
+    text = str(value).lower()
+    if text not in known:
+        raise ValueError("must be true or false")
+    return known[text]
 
 
 def _described(kind: type[Any]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from model_store import manifest as manifests
 from model_store.digests import verify_folder
-from model_store.errors import BadVersion, InvalidRequest, ServableNotFound
+from model_store.errors import BadVersion, EaselError, InvalidRequest, ServableNotFound
 from model_store.manifest import MANIFEST_FILE, Manifest
 from model_store.spec import ModelVersion
 
@@ -40,7 +40,10 @@ class Store:
         """Names of the models that have at least one version, in order."""
         if not self.root.is_dir():
             raise ServableNotFound(f"there is no model store at {self.root}")
-        names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
+        try:
+            names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
+        except OSError as error:
+            raise EaselError(f"the model store {self.root} cannot be read: {error}") from error
         return tuple(name for name in names if _NAME.fullmatch(name) and self.versions(name))
 
     def versions(self, name: str) -> tuple[int, ...]:
@@ -74,7 +77,10 @@ class Store:
             raise ServableNotFound(f"no version {model} in {self.root}") from error
         except (OSError, ValueError) as error:
             raise BadVersion(f"{path} cannot be read: {error}") from error
-        found = manifests.decode(text)
+        try:
+            found = manifests.decode(text)
+        except BadVersion as error:
+            raise BadVersion(f"{model}: {error}") from error
         if found.model != model:
             raise BadVersion(f"{path} says it is {found.model}")
         return found
@@ -91,11 +97,18 @@ class Store:
         return found
 
     def class_labels(self, found: Manifest) -> tuple[str, ...]:
-        """Class names of a version, in the order of its scores; empty without a file."""
+        """Class names of a version, in the order of its scores; empty without a file.
+
+        Raises:
+            BadVersion: The file cannot be read.
+        """
         if found.labels_file is None:
             return ()
-        text = (self.folder(found.model) / found.labels_file).read_text(encoding="utf-8")
-        return tuple(text.splitlines())
+        path = self.folder(found.model) / found.labels_file
+        try:
+            return tuple(path.read_text(encoding="utf-8").splitlines())
+        except (OSError, ValueError) as error:
+            raise BadVersion(f"{found.model}: the class labels cannot be read: {error}") from error
 
     def version_labels(self, name: str) -> Mapping[str, int]:
         """Version labels of a model, as ``deployment.json`` has them.
@@ -109,11 +122,15 @@ class Store:
             return {str(label): int(number) for label, number in labels.items()}
         except FileNotFoundError:
             return {}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError,
+        ) as error:  # fmt: skip
             raise BadVersion(f"{path} cannot be read: {error!r}") from error
 
     @contextmanager
-    def publishing(self, name: str) -> Iterator[tuple[Path, Callable[[Callable[[ModelVersion], Manifest]], ModelVersion]]]:
+    def publishing(
+        self, name: str
+    ) -> Iterator[tuple[Path, Callable[[Callable[[ModelVersion], Manifest]], ModelVersion]]]:
         """A folder to fill, and the function that publishes it.
 
         The folder lies beside the versions, so that publishing is one rename on one file
@@ -133,7 +150,7 @@ class Store:
                 model = ModelVersion(name, max(_taken(home), default=0) + 1)
                 _write_synced(folder / MANIFEST_FILE, manifests.encode(describe(model)))
                 try:
-                    os.rename(folder, home / str(model.number))
+                    folder.rename(home / str(model.number))
                 except OSError:
                     if not (home / str(model.number)).exists():
                         raise

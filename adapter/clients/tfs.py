@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from dataclasses import dataclass
 
 import grpc
 
 from adapter.clients.statuses import as_easel_errors
 from adapter.ports import Scores, Tensors
+from model_store.errors import EaselError, InvalidRequest, ServerUnreachable
 from serving.api import health, tfs
 from serving.api.calls import ModelRef, Prediction
 
@@ -35,8 +37,14 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # A proxy for the outside world has no business between adapter and model server.
+    ("grpc.enable_http_proxy", 0),
     ("grpc.service_config", json.dumps(_RETRY_ONCE)),
 )
+
+
+# gRPC asks the name service again after up to two minutes; a new channel asks at once.
+_REOPEN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class _Stubs:
     """One process' channel and the methods on it."""
 
     pid: int
+    opened: float
+    channel: grpc.Channel
     predict: grpc.UnaryUnaryMultiCallable
     check: grpc.UnaryUnaryMultiCallable
 
@@ -58,24 +68,49 @@ class TfsClient:
         self._address = address
         self._lock = threading.Lock()
         self._stubs: _Stubs | None = None
+        self._retired: _Stubs | None = None
 
     def predict(
         self, model: str, version: int | None, inputs: Tensors, *, timeout_s: float
     ) -> Scores:
         """Run ``serving_default`` once; see ``adapter.ports.ModelServer``."""
         request = tfs.encode_predict_request(Prediction(ModelRef(model, version), inputs))
-        with as_easel_errors(self._address):
-            response = self._open().predict(request, timeout=timeout_s)
-        answer = tfs.decode_predict_response(response)
+        stubs = self._open()
+        try:
+            with as_easel_errors(self._address):
+                response = stubs.predict(request, timeout=timeout_s)
+        except ServerUnreachable:
+            self._retire(stubs)
+            raise
+        try:
+            answer = tfs.decode_predict_response(response)
+        except InvalidRequest as error:  # the server's fault, not the caller's
+            raise EaselError(f"{self._address} does not answer as a model server") from error
         return Scores(answer.model.number, answer.outputs)
 
     def is_ready(self, *, timeout_s: float) -> bool:
         """Ask the server's health service."""
+        stubs = self._open()
         try:
-            response = self._open().check(health.encode_check_request(), timeout=timeout_s)
-        except grpc.RpcError:
+            response = stubs.check(health.encode_check_request(), timeout=timeout_s)
+            return health.decode_is_serving(response)
+        except InvalidRequest:
             return False
-        return health.decode_is_serving(response)
+        except grpc.RpcError:
+            self._retire(stubs)
+            return False
+
+    def _retire(self, failed: _Stubs) -> None:
+        """Let the next call open a new channel, which looks the server's name up anew.
+
+        Calls that are still on the old one may finish: it is closed a turn later.
+        """
+        with self._lock:
+            if self._stubs is not failed or time.monotonic() < failed.opened + _REOPEN_S:
+                return
+            if self._retired is not None:
+                self._retired.channel.close()
+            self._retired, self._stubs = failed, None
 
     def _open(self) -> _Stubs:
         stubs = self._stubs
@@ -86,6 +121,8 @@ class TfsClient:
                 channel = grpc.insecure_channel(self._address, _OPTIONS)
                 self._stubs = _Stubs(
                     os.getpid(),
+                    time.monotonic(),
+                    channel,
                     channel.unary_unary(tfs.PREDICT),
                     channel.unary_unary(health.CHECK),
                 )

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from model_store.errors import EmptyDrawing
+
 UInt8 = NDArray[np.uint8]
 Bool = NDArray[np.bool_]
 
@@ -63,17 +65,13 @@ def _removable(padded: Bool, *, first_pass: bool) -> Bool:
         south, padded[:, 2:, :-2], west, padded[:, :-2, :-2],
     )  # fmt: skip
     neighbours = sum(p.astype(np.int8) for p in ring)
-    turns = sum(
-        (~a & b).astype(np.int8) for a, b in zip(ring, (*ring[1:], ring[0]), strict=True)
-    )
+    turns = sum((~a & b).astype(np.int8) for a, b in zip(ring, (*ring[1:], ring[0]), strict=True))
     if first_pass:
         open_side = ~(north & east & south) & ~(east & south & west)
     else:
         open_side = ~(north & east & west) & ~(north & south & west)
     centre = padded[:, 1:-1, 1:-1]
-    removable: Bool = (
-        centre & (neighbours >= 2) & (neighbours <= 6) & (turns == 1) & open_side
-    )
+    removable: Bool = centre & (neighbours >= 2) & (neighbours <= 6) & (turns == 1) & open_side
     return removable
 
 
@@ -81,9 +79,15 @@ def redraw(skeleton: UInt8, rng: np.random.Generator) -> Image.Image:
     """Draw one skeleton again with a random pen: dark ink on a white page, mode L.
 
     The pen is 2 % to 24 % of the digit's height, evenly spread on a log scale.
+
+    Raises:
+        EmptyDrawing: Nothing was left of the digit when it was thinned.
     """
     bent = _bend(Image.fromarray(skeleton), rng)
-    height = _extent(bent)
+    box = bent.getbbox()
+    if box is None:
+        raise EmptyDrawing("nothing is left of the digit")
+    height = max(box[2] - box[0], box[3] - box[1])
     radius = height * math.exp(rng.uniform(math.log(0.01), math.log(0.12)))
     sigma = max(radius * 0.8, 0.6)
     soft = np.asarray(bent.filter(ImageFilter.GaussianBlur(sigma)), np.float32)
@@ -109,8 +113,3 @@ def _bend(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return image.transform(
         (PAGE_PX, PAGE_PX), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
     )
-
-
-def _extent(image: Image.Image) -> int:
-    box = image.getbbox()
-    return PAGE_PX if box is None else max(box[2] - box[0], box[3] - box[1])

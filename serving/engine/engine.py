@@ -156,10 +156,11 @@ class Engine:
 
     @property
     def is_ready(self) -> bool:
-        """Whether loading is done, each model has a servable, and no drain has begun."""
+        """Whether loading is done, there is a model, each has a servable, and no drain began."""
         return (
             self._has_loaded
             and not self._is_draining
+            and bool(self._statuses)
             and all(self._servables.get(name) for name in self._statuses)
         )
 

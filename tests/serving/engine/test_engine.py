@@ -85,6 +85,10 @@ async def test_a_model_without_any_good_version_keeps_the_server_unready(tmp_pat
     assert (await infer(engine, ModelRef("good"))).model.name == "good"
 
 
+async def test_an_empty_store_is_not_ready(load):
+    assert not (await load()).is_ready
+
+
 async def test_golden_samples_that_come_out_otherwise_refuse_the_version(tmp_path, load):
     golden = {"input:x": X["x"], "output:y": X["x"] * 2.1}
     publish_linear(tmp_path, golden=golden)

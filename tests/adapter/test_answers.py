@@ -1,0 +1,71 @@
+"""The JSON of answers and failures, without a service behind it."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask, abort
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapter.answers import RETRY_AFTER_S, answer_classification, install_error_handlers, language
+from adapter.classify import Classification, Ranked
+from model_store import errors
+from model_store.spec import ModelVersion
+
+FOUND = Classification(ModelVersion("cats", 7), (Ranked("고양이", 0.75), Ranked("dog", 0.25)))
+
+
+def app_that_raises(error: Exception) -> Flask:
+    app = Flask(__name__)
+    install_error_handlers(app)
+
+    @app.get("/")
+    def fail():
+        raise error
+
+    @app.get("/abort/<int:status>")
+    def give_up(status: int):
+        abort(status)
+
+    return app
+
+
+def test_an_answer_has_the_best_label_first_and_the_version_that_gave_it():
+    with Flask(__name__).test_request_context():
+        assert answer_classification(FOUND) == {
+            "label": "고양이",
+            "score": 0.75,
+            "predictions": [{"label": "고양이", "score": 0.75}, {"label": "dog", "score": 0.25}],
+            "model": {"name": "cats", "version": 7},
+            "msg": "The drawing was recognised.",
+        }
+
+
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.EaselError)
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_failure_has_its_status_its_code_and_its_message(kind):
+    response = app_that_raises(kind("what happened")).test_client().get("/")
+    assert response.status_code == kind.code.http
+    assert response.get_json()["error"] == {"code": kind.code.name, "message": "what happened"}
+    assert response.get_json()["label"] == "null"
+    is_retryable = kind.code.http in (429, 503, 504)
+    assert response.headers.get("Retry-After") == (str(RETRY_AFTER_S) if is_retryable else None)
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "NOT_FOUND"), (403, "INVALID_ARGUMENT")])
+def test_what_flask_gives_up_on_has_the_same_shape(status, code):
+    response = app_that_raises(errors.EaselError()).test_client().get(f"/abort/{status}")
+    assert response.status_code == status
+    assert response.get_json()["error"]["code"] == code
+
+
+@given(st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
+def test_any_accept_language_header_is_one_of_our_languages(header):
+    with Flask(__name__).test_request_context(headers={"Accept-Language": header}):
+        assert language() in ("en", "ko")

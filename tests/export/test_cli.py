@@ -1,0 +1,162 @@
+"""``easel export`` as a person and as a script meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.cli import main
+from model_store.errors import ExportRefused, InvalidRequest
+from model_store.spec import ModelVersion
+from model_store.store import Store
+from tests.model_store.pictures import encode, three
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = ["--size", "8", "--mode", "L", "--scale", "1/255"]
+
+
+def easel(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "easel.cli", "export", *map(str, arguments)],
+        cwd=ROOT, env=os.environ | {"COLUMNS": "120"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def source(save, sequential):
+    return save(sequential, "cli.keras")
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "models"
+
+
+def steps_of(text: str) -> list[str]:
+    """The steps that were told, without marks and seconds."""
+    marks = ("done ", "failed ")
+    return [
+        line.split(" ", 1)[1].rsplit(" ", 2)[0]
+        for line in text.splitlines()
+        if line.startswith(marks)
+    ]
+
+
+def test_json_is_one_object_alone_on_standard_output(source, root):
+    done = easel(source, "--name", "tiny", "--store", root, "--json", *CONTRACT)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    value = json.loads(line)
+    assert list(value) == ["model", "version", "folder", "parity"]
+    assert (value["model"], value["version"]) == ("tiny", 1)
+    assert value["folder"] == str(root / "tiny" / "1")
+    assert value["parity"]["passed"] is True
+    Store(root).verify(ModelVersion("tiny", 1))
+    assert steps_of(done.stderr) == [
+        "looking at cli.keras",
+        "loading cli.keras (keras-3)",
+        "converting to ONNX",
+        "proving parity on 64 samples at batch 1, 2 and 7",
+        "publishing",
+    ]
+    assert "\x1b" not in done.stderr
+
+
+def test_a_person_reads_what_was_published_and_how_equal_it_is(source, root, tmp_path, capsys):
+    (tmp_path / "labels.txt").write_text("0 cat\n1 dog\n2 bird\n")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "three.png").write_bytes(encode(three()))
+    arguments = [source, "--name", "tiny", "--store", root, *CONTRACT]
+    arguments += ["--labels", tmp_path / "labels.txt", "--samples", tmp_path / "pictures"]
+    assert main([str(argument) for argument in arguments]) == 0
+    told = capsys.readouterr()
+    out = " ".join(told.out.split())
+    assert "tiny/1 published in" in out
+    assert "image: uint8[N, 8, 8, 1]" in out
+    assert "cat, dog, bird" in out
+    assert "1 (pictures in pictures)" in out
+    assert "parity with the source model" in out
+    assert out.count("100.00% │ equal") == 3
+    assert steps_of(told.err)[-1] == "publishing"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "the following arguments are required"),
+        (["model.keras"], "--name"),
+        (["model.keras", "--name", "../evil"], "'../evil' cannot name a model"),
+        (["model.keras", "--name", "x", "--to", "torchscript"], "invalid choice"),
+        (["model.keras", "--name", "x", "--mode", "CMYK"], "invalid choice"),
+    ],
+)
+def test_a_command_used_wrongly_is_status_2(arguments, complaint):
+    done = easel(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert complaint in done.stderr
+
+
+def test_a_scale_that_is_no_number_is_status_2(tmp_path, source):
+    done = easel(source, "--name", "x", "--store", tmp_path, "--scale", "1/zero")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("'1/zero' is not a number like 0.5, -1 or 1/255\n")
+
+
+def test_a_source_that_is_refused_is_status_1_with_the_step_and_the_reason(tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"not a model")
+    store = tmp_path / "models"
+    done = easel(tmp_path / "model.keras", "--name", "x", "--store", store, "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    failed, reason = done.stderr.splitlines()
+    assert failed.startswith("failed looking at model.keras ")
+    assert reason.startswith("easel export: ")
+    assert "neither a .keras archive nor an HDF5 file" in reason
+    assert "Traceback" not in done.stderr
+    assert not store.exists()
+
+
+def test_a_contract_that_does_not_fit_is_refused_and_publishes_nothing(source, root, capsys):
+    with pytest.raises(ExportRefused, match="change --size or --mode"):
+        main([str(source), "--name", "tiny", "--store", str(root), "--size", "9"])
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "failed loading cli.keras" in told.err
+    assert not root.exists()
+
+
+def test_labels_that_do_not_fit_are_refused_and_publish_nothing(source, root, tmp_path, capsys):
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    arguments = [str(source), "--name", "tiny", "--store", str(root), *CONTRACT]
+    with pytest.raises(ExportRefused, match="2 class labels for 3 scores"):
+        main([*arguments, "--labels", str(tmp_path / "labels.txt")])
+    assert "failed proving parity" in capsys.readouterr().err
+    assert Store(root).models() == ()
+
+
+def test_the_name_is_checked_before_anything_is_looked_at():
+    with pytest.raises(InvalidRequest, match="cannot name a model"):
+        main(["/no/such/file.keras", "--name", "a/b"])
+
+
+def test_samples_from_an_archive_are_counted(source, root, tmp_path, capsys):
+    np.savez(tmp_path / "samples.npz", image=np.zeros((5, 8, 8, 1), np.uint8))
+    arguments = [str(source), "--name", "tiny", "--store", str(root), *CONTRACT, "--json"]
+    main([*arguments, "--samples", str(tmp_path / "samples.npz")])
+    told = capsys.readouterr()
+    assert json.loads(told.out)["parity"]["samples"] == "samples.npz, array 'image'"
+    assert "proving parity on 5 samples" in told.err
+
+
+def test_help_needs_no_framework():
+    code = "import sys; from export.cli import _parser; _parser(); print('keras' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

@@ -1,0 +1,256 @@
+"""From a source to a version in the store, or a refusal and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from export.request import ExportRequest
+from export.scaling import Scaling
+from model_store.contract import ImageContract
+from model_store.digests import digest_file
+from model_store.errors import ExportRefused
+from model_store.spec import ModelVersion, TensorSpec
+from model_store.store import Store
+
+CONTRACT = ImageContract("picture", (8, 8), "L", (255,))
+SAMPLES = np.random.default_rng(2).integers(0, 256, (20, 8, 8, 1), np.uint8)
+
+
+@dataclass
+class Altered:
+    """A source whose graph is not what it predicts: stands where a loaded model stands."""
+
+    source: object
+    alter: object
+
+    def predict(self, pixels, scaling):
+        return self.alter(self.source.predict(pixels, scaling))
+
+    def __getattr__(self, name):
+        return getattr(self.source, name)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "models")
+
+
+@pytest.fixture(scope="session")
+def publish():
+    """``export.publish``, imported late: Keras comes with it."""
+    from export import publish
+
+    return publish
+
+
+@pytest.fixture(scope="session")
+def load(save):
+    from export.keras_source import load
+
+    def saved_and_loaded(model, name):
+        path = save(model, name)
+        return path, load(path)
+
+    return saved_and_loaded
+
+
+@pytest.fixture(scope="session")
+def tiny(load, sequential):
+    return load(sequential, "tiny.keras")
+
+
+@pytest.fixture
+def request_of():
+    def make(path, **more):
+        request = ExportRequest(
+            source=path,
+            name="tiny",
+            contract=CONTRACT,
+            scaling=Scaling(1 / 255),
+            labels=("cat", "dog", "새"),
+            samples=SAMPLES,
+            samples_text="20 random tensors",
+            tag="first try",
+        )
+        return replace(request, **more)
+
+    return make
+
+
+@pytest.fixture
+def export(publish, store):
+    """Exports and gives what was told on the way."""
+
+    def run(request, source):
+        steps = []
+        return publish.export(request, source, store, steps.append), steps
+
+    return run
+
+
+def assert_nothing_is_left(store):
+    assert store.versions("tiny") == ()
+    home = store.root / "tiny"
+    assert not home.exists() or not list(home.iterdir())
+
+
+def test_a_published_version_is_whole_and_says_what_it_is(export, request_of, store, tiny, publish):
+    path, source = tiny
+    exported, steps = export(request_of(path), source)
+    assert exported.model == ModelVersion("tiny", 1)
+    assert exported.folder == store.folder(exported.model)
+    assert exported.graph_bytes == (exported.folder / "model.onnx").stat().st_size
+    assert steps == [
+        "converting to ONNX", "proving parity on 20 samples at batch 1, 2 and 7", "publishing",
+    ]  # fmt: skip
+    manifest = store.verify(exported.model)
+    assert set(manifest.files) == {"model.onnx", "labels.txt", "golden.npz", "parity.json"}
+    assert manifest.input_contract == CONTRACT
+    assert manifest.tag == "first try"
+    assert manifest.source["file"] == "tiny.keras"
+    assert manifest.source["sha256"] == digest_file(path).sha256
+    assert manifest.exporter.keys() >= {"easel", "keras", "tensorflow", "tf2onnx", "onnxruntime"}
+    assert manifest.created.endswith("+00:00")
+    assert store.class_labels(manifest) == ("cat", "dog", "새")
+    signature = manifest.signatures["serving_default"]
+    assert signature.inputs == (TensorSpec("picture", "uint8", (None, 8, 8, 1)),)
+    assert signature.outputs == (TensorSpec("scores", "float32", (None, 3)),)
+    assert signature.is_batched
+
+
+def test_golden_samples_are_the_first_rows_and_the_sources_own_outputs(export, request_of, tiny):
+    path, source = tiny
+    exported, _ = export(request_of(path), source)
+    with np.load(exported.folder / "golden.npz", allow_pickle=False) as golden:
+        assert set(golden) == {"input:picture", "output:scores"}
+        assert np.array_equal(golden["input:picture"], SAMPLES[:16])
+        want = source.predict(SAMPLES[:16], Scaling(1 / 255))["scores"]
+        assert np.allclose(golden["output:scores"], want, atol=1e-6)
+
+
+def test_the_proof_covers_every_output_at_every_batch_size(export, request_of, tiny):
+    path, source = tiny
+    exported, _ = export(request_of(path), source)
+    proof = json.loads((exported.folder / "parity.json").read_text())
+    assert proof["passed"] is True
+    assert proof["samples"] == "20 random tensors"
+    assert [(item["name"], item["batch"], item["rows"]) for item in proof["outputs"]] == [
+        ("scores", 1, 20), ("scores", 2, 20), ("scores", 7, 20),
+    ]  # fmt: skip
+    assert proof["max_abs_error"] == exported.parity.max_abs_error < 1e-5
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_two_outputs_are_published_by_name(export, request_of, load, functional, suffix):
+    exported, _ = export(*_two_heads(request_of, load, functional, suffix))
+    session = ort.InferenceSession(str(exported.folder / "model.onnx"))
+    assert [output.name for output in session.get_outputs()] == ["kind", "tilt"]
+    assert {item.name for item in exported.parity.outputs} == {"kind", "tilt"}
+
+
+def _two_heads(request_of, load, functional, suffix):
+    path, source = load(functional, f"two_heads.{suffix}")
+    return request_of(path), source
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_model_that_normalises_by_itself_needs_no_scaling(
+    export, request_of, load, normalizing, suffix
+):
+    path, source = load(normalizing, f"normalizing_too.{suffix}")
+    exported, _ = export(request_of(path, scaling=Scaling()), source)
+    assert exported.parity.passed
+
+
+def test_the_next_export_is_the_next_version_and_the_first_stays(export, request_of, store, tiny):
+    path, source = tiny
+    first, _ = export(request_of(path), source)
+    second, _ = export(request_of(path, labels=()), source)
+    assert second.model == ModelVersion("tiny", 2)
+    assert not (second.folder / "labels.txt").exists()
+    assert store.manifest(second.model).labels_file is None
+    store.verify(first.model)
+
+
+def nudged(outputs):
+    return {name: output + np.float32(0.01) for name, output in outputs.items()}
+
+
+def one_row_wrong(outputs):
+    scores = outputs["scores"].copy()
+    scores[13] = scores[13, ::-1]
+    return {"scores": scores}
+
+
+DIFFERENCES = {
+    "nudged": (nudged, "output scores at batch 1 differs by 0.01, top-1 agreement 100.00%"),
+    "one row": (one_row_wrong, "output scores at batch 1 differs by .*, top-1 agreement 95.00%"),
+    "nan": (lambda outputs: {"scores": outputs["scores"] * np.nan}, "differs by inf"),
+    "renamed": (lambda outputs: {"other": outputs["scores"]}, "is missing in one of them"),
+    "one more": (
+        lambda outputs: outputs | {"more": outputs["scores"]},
+        "more at batch 1 is missing",
+    ),
+    "float64": (lambda outputs: {"scores": outputs["scores"].astype(float)}, "another dtype"),
+}
+
+
+@pytest.mark.parametrize("what", DIFFERENCES)
+def test_a_graph_that_is_not_the_source_is_refused_and_nothing_is_published(
+    export, request_of, store, tiny, what
+):
+    path, source = tiny
+    alter, complaint = DIFFERENCES[what]
+    with pytest.raises(ExportRefused, match=complaint) as caught:
+        export(request_of(path), Altered(source, alter))
+    assert str(caught.value).endswith("nothing was published")
+    assert_nothing_is_left(store)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (
+            {"contract": ImageContract("picture", (8, 8))},
+            r"the model takes \[8, 8, 1\], the input contract gives \[8, 8, 3\]; change --size or",
+        ),
+        ({"contract": replace(CONTRACT, size=(9, 8))}, "change --size or --mode"),
+        ({"samples": SAMPLES.astype(np.float32)}, r"the samples are float32\[20, 8, 8, 1\]"),
+        ({"samples": SAMPLES[:, :7]}, r"the samples are uint8\[20, 7, 8, 1\]"),
+        ({"samples": SAMPLES[0]}, r"the samples are uint8\[8, 8, 1\]"),
+        ({"samples": np.uint8(3)}, r"the samples are uint8\[\]"),
+        ({"samples": SAMPLES[:0]}, "there are no samples"),
+        ({"labels": ("cat", "dog")}, "there are 2 class labels for 3 scores"),
+        ({"labels": ("a", "b", "c", "d")}, "there are 4 class labels for 3 scores"),
+    ],
+)
+def test_a_request_that_does_not_fit_the_model_is_refused(
+    export, request_of, store, tiny, change, complaint
+):
+    path, source = tiny
+    with pytest.raises(ExportRefused, match=complaint):
+        export(request_of(path, **change), source)
+    assert_nothing_is_left(store)
+
+
+def test_labels_may_belong_to_any_of_several_outputs(export, request_of, load, functional):
+    request, source = _two_heads(request_of, load, functional, "keras")
+    exported, _ = export(request, source)
+    assert exported.model.number == 1
+    with pytest.raises(ExportRefused, match="2 class labels for 1 or 3 scores"):
+        export(replace(request, labels=("cat", "dog")), source)
+
+
+def test_a_model_with_another_output_type_is_refused(export, request_of, store, keras, load):
+    layers = keras.layers
+    picture = layers.Input((8, 8, 1))
+    likely = keras.ops.cast(layers.Dense(3)(layers.Flatten()(picture)) * 100, "int32")
+    path, source = load(keras.Model(picture, likely), "integers.keras")
+    with pytest.raises(ExportRefused, match="only float32 is exported so far"):
+        export(request_of(path, labels=()), source)
+    assert_nothing_is_left(store)
