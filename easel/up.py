@@ -41,7 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     check_free("127.0.0.1", flags.grpc_port, _REMEDY.format(flag="--grpc-port"))
     begun = time.monotonic()
     with _terminated_as_interrupt(), _children(flags) as children:
-        address = f"http://{flags.host}:{flags.port}"
+        host = f"[{flags.host}]" if ":" in flags.host else flags.host
+        address = f"http://{host}:{flags.port}"
         try:
             _wait_until_ready(f"{address}/readyz", children)
             seconds = time.monotonic() - begun

@@ -9,6 +9,7 @@
     ├── SignatureNotFound       FAILED_PRECONDITION  400
     ├── ServableNotFound        NOT_FOUND            404
     ├── Overloaded              RESOURCE_EXHAUSTED   429
+    ├── MessageTooLarge         RESOURCE_EXHAUSTED   429
     ├── Cancelled               CANCELLED            499
     ├── Unsupported             UNIMPLEMENTED        501
     ├── ServableNotReady        UNAVAILABLE          503
@@ -94,6 +95,12 @@ class ServableNotFound(EaselError):
 
 class Overloaded(EaselError):
     """The queue is full; the same request may succeed later."""
+
+    code = Code.RESOURCE_EXHAUSTED
+
+
+class MessageTooLarge(EaselError):
+    """A message is longer than the server accepts."""
 
     code = Code.RESOURCE_EXHAUSTED
 

@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support import BUNDLED_STORE, RunningServer, running_server
+
+# A busy machine is slow, not wrong; and no run may depend on the last one.
+settings.register_profile("easel", deadline=None, database=None)
+settings.load_profile("easel")
 
 
 @pytest.fixture(scope="session")

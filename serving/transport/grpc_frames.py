@@ -9,18 +9,12 @@ import re
 import zlib
 from urllib.parse import quote
 
-from model_store.errors import Code, EaselError, InvalidRequest, Unsupported
+from model_store.errors import Code, InvalidRequest, MessageTooLarge, Unsupported
 
 _TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _UNIT_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _PREFIX_BYTES = 5
 ACCEPTED_ENCODINGS = b"identity,deflate,gzip"
-
-
-class MessageTooLarge(EaselError):
-    """A message is longer than this server accepts."""
-
-    code = Code.RESOURCE_EXHAUSTED
 
 
 def encode_frame(message: bytes) -> bytes:

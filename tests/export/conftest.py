@@ -10,10 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
-
-settings.register_profile("easel", deadline=None, database=None)
-settings.load_profile("easel")
 
 # As ``export.keras_source`` does, for tests that import Keras themselves.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

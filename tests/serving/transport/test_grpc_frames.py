@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_store.errors import Code, EaselError, InvalidRequest, Unsupported
+from model_store.errors import Code, EaselError, InvalidRequest, MessageTooLarge, Unsupported
 from serving.transport import grpc_frames as frames
 
 LIMIT = 1000
@@ -41,7 +41,7 @@ def test_any_body_is_a_message_or_refused(body, encoding):
 
 def test_a_bomb_is_known_without_being_unpacked():
     bomb = compressed(gzip.compress(b"\0" * 10_000_000))
-    with pytest.raises(frames.MessageTooLarge, match="--max_message_bytes"):
+    with pytest.raises(MessageTooLarge, match="--max_message_bytes"):
         frames.decode_frame(bomb, b"gzip", 100_000)
 
 
@@ -55,7 +55,7 @@ def test_a_bomb_is_known_without_being_unpacked():
         (b"\1\0\0\0\1a", b"br", Unsupported, "identity,deflate,gzip"),
         (compressed(b"no gzip at all"), b"gzip", InvalidRequest, "not gzip data"),
         (compressed(gzip.compress(b"x" * 99)[:-9]), b"gzip", InvalidRequest, "cut short"),
-        (b"\0\xff\xff\xff\xff", b"identity", frames.MessageTooLarge, "4294967295 bytes"),
+        (b"\0\xff\xff\xff\xff", b"identity", MessageTooLarge, "4294967295 bytes"),
     ],
 )  # fmt: skip
 def test_a_broken_body_is_refused_with_the_reason(body, encoding, error, words):

@@ -1,0 +1,1 @@
+"""Easel's tests; a package, so that no dependency's `tests` folder can hide it."""
