@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,11 +24,20 @@ class ImageModel:
 
 
 class Catalogue:
-    """Reads the store; versions never change, so each is read once."""
+    """Reads the store; versions never change, so each is read once.
 
-    def __init__(self, root: Path) -> None:
+    Which version is live does change, and is looked up at most every ``LIVE_S`` seconds: a
+    request in between is sent in the last one's form, and ``classify`` notices.
+    """
+
+    LIVE_S = 0.5
+
+    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing is read yet; *clock* gives seconds."""
         self._store = Store(root)
+        self._clock = clock
         self._read = lru_cache(maxsize=256)(self._read_version)
+        self._live: dict[str, tuple[float, ImageModel]] = {}
 
     def live(self, name: str) -> ImageModel:
         """The version that a request without version or label most likely reaches.
@@ -35,6 +46,14 @@ class Catalogue:
             ServableNotFound: The store has no such model, or it takes no pictures.
             BadVersion: The version's manifest is damaged.
         """
+        known = self._live.get(name)
+        if known is not None and self._clock() < known[0] + self.LIVE_S:
+            return known[1]
+        found = self._find_live(name)
+        self._live[name] = (self._clock(), found)
+        return found
+
+    def _find_live(self, name: str) -> ImageModel:
         versions = self._store.versions(name)
         if not versions:
             raise ServableNotFound(f"there is no model {name!r} in the store")

@@ -103,7 +103,7 @@ def compose(image: Image.Image, contract: ImageContract) -> Image.Image:
         return image.convert(contract.mode)
     drawn = image if image.mode == "RGBA" else image.convert("RGBA")
     page = _blank(contract, drawn.size)
-    page.paste(drawn.convert(contract.mode), mask=drawn.getchannel("A"))
+    page.paste(drawn.convert(contract.mode), mask=drawn)  # of a mask, Pillow takes the alpha
     return page
 
 

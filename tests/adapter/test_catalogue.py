@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 
@@ -31,7 +32,7 @@ def test_a_model_is_its_contract_and_labels(root):
 
 
 def test_the_newest_version_is_live_where_none_is_labelled_stable(root):
-    catalogue = Catalogue(root)
+    catalogue = Catalogue(root, itertools.count().__next__)
     for number in (1, 2):
         publish(root, DIGIT)
         assert catalogue.live("numbers").model.number == number
@@ -53,10 +54,22 @@ def test_a_label_for_a_version_that_is_gone_is_passed_over(root):
 def test_a_label_moves_without_a_restart(root):
     publish(root, COLOUR)
     publish(root, DIGIT)
-    catalogue = Catalogue(root)
+    catalogue = Catalogue(root, itertools.count().__next__)
     for number in (1, 2, 1):
         label(root, stable=number)
         assert catalogue.live("numbers").model.number == number
+
+
+def test_the_store_is_looked_at_again_after_a_moment_and_not_before(root):
+    now = 0.0
+    publish(root, COLOUR)
+    catalogue = Catalogue(root, lambda: now)
+    assert catalogue.live("numbers").model.number == 1
+    publish(root, DIGIT)
+    now = Catalogue.LIVE_S / 2
+    assert catalogue.live("numbers").model.number == 1
+    now = Catalogue.LIVE_S
+    assert catalogue.live("numbers").model.number == 2
 
 
 def test_any_version_can_be_asked_for_and_is_read_once(root):
