@@ -31,7 +31,7 @@ format: $(DEV)/.installed
 	$(DEV)/bin/ruff format .
 
 bench: $(RUNTIME)/.installed $(DEV)/.installed
-	$(DEV)/bin/python -m benchmarks $(BENCH)
+	$(DEV)/bin/python -m benchmarks --keras-model export/recipes/numbers.keras $(BENCH)
 
 # Rebuilds the bundled model from public data into build/models; needs npm and about ten minutes.
 models: $(DEV)/.installed

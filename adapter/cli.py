@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from adapter.app import SERVICES
 from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     check_free(config.host, config.port, "stop that program or choose another with --port")
     os.environ[WORKER_CONFIG_VARIABLE] = to_json(config)
-    Granian(
+    server = Granian(
         "adapter.wsgi:app",
         interface=Interfaces.WSGI,
         address=config.host,
@@ -37,5 +38,16 @@ def main(arguments: Sequence[str]) -> int:
         workers=config.workers,
         blocking_threads=config.threads,
         log_access=False,
-    ).serve()
+        # Its warnings are about settings that were chosen by measurement.
+        log_level=LogLevels.error,
+    )
+    server.on_startup(lambda: announce(config))
+    server.serve()
     return 0
+
+
+def announce(config: AdapterConfig) -> None:
+    """Say on standard output what is offered and where."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    services = ", ".join(config.services)
+    print(f"easel adapter: {services} on http://{host}:{config.port}/", flush=True)

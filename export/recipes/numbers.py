@@ -154,13 +154,22 @@ def main() -> None:
         f"{100 * accuracy(model, drawn, test_digits.digits):.2f} % drawn again with random pens"
     )
     print(result)
-    for suffix in (".keras", ".h5"):
-        model.save(work / f"numbers{suffix}")
+    save(model, work)
     # 500 test digits, each as scanned and as drawn, prove parity.
     pairs = np.stack([scanned[:500], drawn[:500]], axis=1)
     np.savez_compressed(work / "samples.npz", image=pairs.reshape(1000, 28, 28, 1))
     (work / "labels.txt").write_text("".join(f"{digit}\n" for digit in range(10)))
     publish(work, flags.store, result)
+
+
+def save(model: Any, work: Path) -> None:
+    """Save as an author would, in both formats, without the optimizer's state."""
+    import keras
+
+    model.save(work / "numbers.keras")
+    trained = keras.models.load_model(work / "numbers.keras", compile=False)
+    for suffix in (".keras", ".h5"):
+        trained.save(work / f"numbers{suffix}")
 
 
 def publish(work: Path, store: Path, tag: str) -> None:

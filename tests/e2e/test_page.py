@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.e2e.test_up import is_listening, wait_for
 from tests.support import BUNDLED_STORE, easel, free_port, read_until
 
 pytestmark = pytest.mark.browser
@@ -142,7 +143,7 @@ def test_a_server_that_goes_away_is_said_and_the_drawing_stays(browser: Browser)
     port, grpc_port = free_port(), free_port()
     with easel("adapter", "--store", str(BUNDLED_STORE), "--port", str(port),
                "--model_server", f"127.0.0.1:{grpc_port}") as adapter:  # fmt: skip
-        read_until(adapter, "Started worker")
+        wait_for(lambda: is_listening(port))
         page = browser.new_context(locale="en-GB").new_page()
         page.goto(f"http://127.0.0.1:{port}/")
         draw(page, STROKES["3"])

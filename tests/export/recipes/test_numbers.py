@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +78,11 @@ def test_the_network_takes_what_the_contract_gives_and_scores_ten_digits(keras, 
     assert model.output_shape == (None, 10)
     share = numbers.accuracy(model, numbers.as_scanned(scans), np.array([3, 3, 1], np.uint8))
     assert 0.0 <= share <= 1.0
+
+
+def test_the_bundled_version_was_made_from_the_bundled_source():
+    manifest = json.loads(
+        (ROOT / "model_store" / "models" / "numbers" / "1" / "manifest.json").read_text()
+    )
+    source = (ROOT / "export" / "recipes" / "numbers.keras").read_bytes()
+    assert manifest["source"]["sha256"] == hashlib.sha256(source).hexdigest()
