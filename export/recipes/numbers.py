@@ -86,7 +86,7 @@ def training_set(digits: mnist.Digits) -> Dataset:
 
 def build_model() -> Any:  # keras has no usable types
     """A CNN of 1.3 million multiplications: ``float32[N, 28, 28, 1]`` in 0..1 to scores."""
-    from keras import Sequential, layers  # noqa: PLC0415  # large, and not needed to draw
+    from keras import Sequential, layers
 
     def convolution(filters: int, size: int, strides: int, padding: str) -> list[object]:
         return [
@@ -111,7 +111,7 @@ def build_model() -> Any:  # keras has no usable types
 
 def train(data: Dataset) -> Any:
     """Fit the model for a fixed number of epochs; nothing is selected on the test set."""
-    import keras  # noqa: PLC0415
+    import keras
 
     keras.utils.set_random_seed(SEED)
     model = build_model()

@@ -142,7 +142,7 @@ def test_it_fits_a_phone(browser: Browser, address: str):
 def test_a_server_that_goes_away_is_said_and_the_drawing_stays(browser: Browser):
     port, grpc_port = free_port(), free_port()
     with easel("adapter", "--store", str(BUNDLED_STORE), "--port", str(port),
-               "--model_server", f"127.0.0.1:{grpc_port}") as adapter:  # fmt: skip
+               "--model_server", f"127.0.0.1:{grpc_port}"):  # fmt: skip
         wait_for(lambda: is_listening(port))
         page = browser.new_context(locale="en-GB").new_page()
         page.goto(f"http://127.0.0.1:{port}/")
