@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.support import BUNDLED_STORE, RunningServer, running_server
+
+# A shell that starts this run in the background lets it ignore Ctrl-C, and so would the
+# processes that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is slow, not wrong; and no run may depend on the last one.
 settings.register_profile("easel", deadline=None, database=None)
