@@ -10,8 +10,6 @@ import signal
 import sys
 from collections.abc import Sequence
 
-import uvloop
-
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings
@@ -28,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     check_free(config.host, config.port, "stop that program or choose another with --port")
-    uvloop.run(_serve(config))
+    # Not uvloop: the sockets are h2corn's, and for what is left asyncio is faster.
+    asyncio.run(_serve(config))
     return 0
 
 

@@ -91,10 +91,14 @@ class AsgiApp:
             Cancelled: The client went away first.
             MessageTooLarge: It is longer than one message may be.
         """
+        event = await receive()
+        if event["type"] == "http.request" and not event.get("more_body", False):
+            body: bytes = event.get("body", b"")  # most requests come whole
+            if len(body) <= self._max_bytes + 5:
+                return body
         parts: list[bytes] = []
         length = 0
         while True:
-            event = await receive()
             if event["type"] == "http.disconnect":
                 raise Cancelled("the client went away")
             part = event.get("body", b"")
@@ -104,7 +108,8 @@ class AsgiApp:
                 if length > self._max_bytes + 5:
                     raise frames.too_large(length, self._max_bytes)
             if not event.get("more_body", False):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+                return b"".join(parts)
+            event = await receive()
 
     async def _answer_http(self, method: str, path: str, send: Send) -> None:
         status, text = 404, b"not found\n"
@@ -158,8 +163,8 @@ class _Guard:
         self.reason: EaselError | None = None
         self._deadline = deadline
         self._receive = receive
-        self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(self._loop)
         self._watch: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(self._pause_s(), self._start)
 
