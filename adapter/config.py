@@ -32,8 +32,8 @@ class AdapterConfig:
     services: tuple[str, ...] = SERVICES
     host: str = "127.0.0.1"
     port: int = 8080
-    workers: int = 1
-    threads: int = 16
+    workers: int = 2
+    threads: int = 4
     timeout_s: float = 5.0
     max_body_bytes: int = 10 * 1024 * 1024
     max_pixels: int = 16_000_000

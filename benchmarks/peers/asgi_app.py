@@ -1,0 +1,36 @@
+"""``easel serve``'s ASGI application alone, for the ASGI servers it could run under.
+
+Loads the models at lifespan's start, which every such server offers; the command itself
+does it beside its server.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from benchmarks.inputs import STORE_VARIABLE
+from serving.config import ServerConfig
+from serving.server import build_engine, build_methods
+from serving.transport.asgi import AsgiApp, Event, Receive, Send
+
+_config = ServerConfig(store=Path(os.environ[STORE_VARIABLE]))
+_engine = build_engine(_config)
+_app = AsgiApp(
+    build_methods(_engine),
+    lambda: _engine.is_ready,
+    max_message_bytes=_config.max_message_bytes,
+)
+
+
+async def app(scope: Event, receive: Receive, send: Send) -> None:
+    """Answer one request, or live through the server's life."""
+    if scope["type"] != "lifespan":
+        await _app(scope, receive, send)
+        return
+    await receive()
+    await _engine.load_all()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    _engine.close()
+    await send({"type": "lifespan.shutdown.complete"})

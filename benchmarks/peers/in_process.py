@@ -1,0 +1,87 @@
+"""The limit: the same work in a loop, with no server round it.  Prints one JSON object.
+
+``tensor`` runs the graph on ready tensors; ``drawing`` decodes base64 and PNG and applies
+the input contract first, as the adapter must.  Sessions are made as the server makes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import inputs
+from benchmarks.load import percentiles_ms
+from model_store.preprocess import to_tensor
+from serving.engine.session import OrtSession
+
+_WARM_UP_S = 0.2
+
+
+def tensor_work(store: Path, rows: int) -> Callable[[], object]:
+    """One run of the graph on *rows* images."""
+    session = OrtSession(inputs.graph_of(store), intra_op_threads=1)
+    tensors = inputs.golden(store, rows)
+    names = [spec.name for spec in session.signature.outputs]
+    batch = {tensors.name: tensors.inputs}
+    return lambda: session.run(names, batch)
+
+
+def drawing_work(store: Path) -> Callable[[], object]:
+    """One drawing, from base64 text to scores."""
+    session = OrtSession(inputs.graph_of(store), intra_op_threads=1)
+    names = [spec.name for spec in session.signature.outputs]
+    contract = inputs.contract_of(store)
+    text = base64.b64encode(inputs.drawing())
+    return lambda: session.run(
+        names, {contract.tensor: to_tensor(base64.b64decode(text), contract)}
+    )
+
+
+def loop(work: Callable[[], object], seconds: float, times_us: list[float]) -> None:
+    """Repeat *work* without a pause; adds how long each time took."""
+    clock = time.perf_counter
+    now = clock()
+    end = now + seconds
+    while now < end:
+        work()
+        then, now = now, clock()
+        times_us.append((now - then) * 1e6)
+
+
+def main() -> None:
+    """Warm up, measure, print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--work", choices=("tensor", "drawing"), required=True)
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    flags = parser.parse_args()
+    is_tensor = flags.work == "tensor"
+    work = tensor_work(flags.store, flags.rows) if is_tensor else drawing_work(flags.store)
+    loop(work, _WARM_UP_S, [])
+    times_us: list[float] = []
+    threads = [
+        threading.Thread(target=loop, args=(work, flags.seconds, times_us))
+        for _ in range(flags.threads)
+    ]
+    wall, cpu = time.perf_counter(), time.process_time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    p50_ms, p99_ms = percentiles_ms(times_us)
+    print(json.dumps({
+        "requests": len(times_us), "seconds": wall, "p50_ms": p50_ms, "p99_ms": p99_ms,
+        "server_cpu_us": 1e6 * cpu / len(times_us),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
