@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -96,6 +97,8 @@ def no_flags(parser: argparse.ArgumentParser) -> None:
 def main(comparison: Comparison) -> int:
     """Measure and report; exit status 1 when something could not be measured rightly."""
     flags = _parser(comparison).parse_args()
+    # So that an ended run ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     machine = facts()
     try:
         require_h2load()

@@ -17,6 +17,7 @@ from benchmarks.processes import (
     BenchError,
     Service,
     free_port,
+    log_tail,
     python,
     raise_if_ended,
     running,
@@ -175,5 +176,7 @@ def _wait_until_ready(service: Service, call: Call) -> None:
             return
         except NoAnswer as error:  # a server that loads its model, an adapter without it
             if time.monotonic() > end:
-                raise BenchError(f"{service.name} was not ready in time: {error}") from error
+                raise BenchError(
+                    f"{service.name} was not ready in time: {error}\n{log_tail(service)}"
+                ) from error
         time.sleep(_POLL_S)

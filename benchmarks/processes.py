@@ -95,8 +95,13 @@ def raise_if_ended(service: Service) -> None:
     with suppress(OSError):
         if _stat(service.pid)[0] != "Z":
             return
+    raise BenchError(f"{service.name} ended by itself:\n{log_tail(service)}")
+
+
+def log_tail(service: Service) -> str:
+    """The last lines of what it printed, indented."""
     lines = service.log.read_text(errors="replace").splitlines()[-12:]
-    raise BenchError(f"{service.name} ended by itself:\n  " + "\n  ".join(lines))
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def cpu_s(services: Sequence[Service]) -> float:
