@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the main comparison, with the figures of issue 2."""
+"""``python -m benchmarks``: the main comparison, with the figures to reach."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def series_table(
 def figures_table(figures: Sequence[Figure]) -> Table:
     """What the issue asks for and what came of it."""
     return Table(
-        "Figures of issue 2",
+        "Figures to reach",
         ("figure", "wanted", "measured", "verdict"),
         tuple(
             (
