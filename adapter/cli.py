@@ -17,6 +17,9 @@ from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings, to_json
 
 
+_STOP_S = 10
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     parser = argparse.ArgumentParser(
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         workers=config.workers,
         blocking_threads=config.threads,
         log_access=False,
+        # A worker that is told to stop while it still starts does not hear it.
+        workers_kill_timeout=_STOP_S,
         # Its warnings are about settings that were chosen by measurement.
         log_level=LogLevels.error,
     )

@@ -100,7 +100,7 @@ def _stop(child: Child) -> None:
     try:
         child.process.wait(_STOP_S)
     except subprocess.TimeoutExpired:
-        child.process.kill()
+        os.killpg(child.process.pid, signal.SIGKILL)  # with its workers
         child.process.wait()
 
 

@@ -114,7 +114,11 @@ def test_a_stopped_server_is_a_clear_503_and_then_the_command_ends(up: Up):
     os.kill(server, signal.SIGSTOP)  # the adapter is still there to say it
     try:
         status, body, _ = post(f"{up.http}/api/numbers", {"base64_drawing": drawing()})
-        assert (status, body["error"]["code"]) == (504, "DEADLINE_EXCEEDED")  # type: ignore[index]
+        # Late on an open connection; not there for a worker that has none yet.
+        assert (status, body["error"]["code"]) in (  # type: ignore[index]
+            (503, "UNAVAILABLE"),
+            (504, "DEADLINE_EXCEEDED"),
+        )
     finally:
         os.kill(server, signal.SIGCONT)
     os.kill(server, signal.SIGKILL)
