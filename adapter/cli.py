@@ -16,7 +16,6 @@ from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings, to_json
 
-
 _STOP_S = 10
 
 
