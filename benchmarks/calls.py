@@ -20,7 +20,7 @@ from model_store.preprocess import to_tensor
 from serving.api import oip, tfs
 from serving.api.calls import ModelRef, Prediction
 from serving.api.protos import inference_pb2 as pb
-from serving.engine.session import OrtSession
+from serving.engine.onnx_runtime import OrtSession
 
 _TIMEOUT_S = 30.0
 _FRAME_BYTES = 5

@@ -18,7 +18,7 @@ import uvloop
 
 from benchmarks import inputs
 from serving.api.protos import inference_pb2 as pb
-from serving.engine.session import OrtSession
+from serving.engine.onnx_runtime import OrtSession
 
 _THREADS = 8
 

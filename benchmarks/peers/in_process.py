@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import inputs
 from benchmarks.load import percentiles_ms
 from model_store.preprocess import to_tensor
-from serving.engine.session import OrtSession
+from serving.engine.onnx_runtime import OrtSession
 
 _WARM_UP_S = 0.2
 

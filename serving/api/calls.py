@@ -38,20 +38,38 @@ class Prediction:
         inputs: By tensor name; axis 0 is the batch axis, equal in all.
         outputs: Names of the wanted outputs; empty means all.
         signature: Which way to call the model.
+        priority: 0 is usual; a higher one waits less.
     """
 
     model: ModelRef
     inputs: Tensors
     outputs: tuple[str, ...] = ()
     signature: str = DEFAULT_SIGNATURE
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where a request's time went, and in which company.
+
+    Attributes:
+        queue_s: Seconds from its arrival in the queue to the start of its run.
+        compute_s: Seconds of the run.
+        batch_rows: Rows of the run, its own and the others'.
+    """
+
+    queue_s: float = 0.0
+    compute_s: float = 0.0
+    batch_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, and which version computed it."""
+    """What came back, which version computed it, and how that went."""
 
     model: ModelVersion
     outputs: Tensors
+    timing: Timing = Timing()
 
 
 # numpy works a dtype's name out anew each time, which costs more than a small inference.

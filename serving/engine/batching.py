@@ -18,13 +18,14 @@ import numpy as np
 
 from model_store.errors import DeadlineExceeded, EaselError, Overloaded
 from model_store.spec import Signature
-from serving.api.calls import Tensor, Tensors
+from serving.api.calls import Tensor, Tensors, Timing
 from serving.engine.session import Session
 
 # Share of a faster run's cost that enters the estimate.
 _TRUST = 0.05
 
 Shape = tuple[tuple[int, ...], ...]
+Timed = tuple[list[Tensor], Timing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,17 @@ class _Job:
     rows: int
     shapes: Shape
     deadline: float | None
-    future: asyncio.Future[list[Tensor]]
+    arrived: float
+    future: asyncio.Future[Timed]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One call of the session: when on the loop's clock, how long, and how many rows."""
+
+    begun: float
+    seconds: float
+    rows: int
 
 
 class Batcher:
@@ -82,10 +93,8 @@ class Batcher:
         self._is_scheduled = False
         self._runs: set[asyncio.Task[None]] = set()
 
-    async def run(
-        self, inputs: Tensors, outputs: tuple[str, ...], deadline: float | None
-    ) -> list[Tensor]:
-        """Compute *outputs* for one request, in that order.
+    async def run(self, inputs: Tensors, outputs: tuple[str, ...], deadline: float | None) -> Timed:
+        """Compute *outputs* for one request, in that order, and say how long that took.
 
         Args:
             inputs: Checked against the signature already.
@@ -109,19 +118,22 @@ class Batcher:
         if len(jobs) == 1:
             return await jobs[0].future
         parts = await asyncio.gather(*(job.future for job in jobs))
-        return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        outputs_of_parts = [part for part, _ in parts]
+        joined = [np.concatenate(pieces) for pieces in zip(*outputs_of_parts, strict=True)]
+        return joined, _together([timing for _, timing in parts])
 
     def _split(
         self, inputs: Tensors, outputs: tuple[str, ...], deadline: float | None
     ) -> list[_Job]:
-        new_future = asyncio.get_running_loop().create_future
+        loop = asyncio.get_running_loop()
+        new_future, now = loop.create_future, loop.time()
         if not self._is_batched:
-            return [_Job(inputs, outputs, 1, (), deadline, new_future())]
+            return [_Job(inputs, outputs, 1, (), deadline, now, new_future())]
         tensors = [inputs[name] for name in self._input_names]
         rows, step = len(tensors[0]), self._limits.max_rows
         shapes = tuple([tensor.shape[1:] for tensor in tensors])
         if rows <= step:
-            return [_Job(inputs, outputs, rows, shapes, deadline, new_future())]
+            return [_Job(inputs, outputs, rows, shapes, deadline, now, new_future())]
         return [
             _Job(
                 {name: tensor[at : at + step] for name, tensor in inputs.items()},
@@ -129,6 +141,7 @@ class Batcher:
                 min(step, rows - at),
                 shapes,
                 deadline,
+                now,
                 new_future(),
             )
             for at in range(0, rows, step)
@@ -146,7 +159,7 @@ class Batcher:
         if not batch:
             return
         if self._row_s * sum([job.rows for job in batch]) <= self._limits.inline_s:
-            _deliver(batch, self._compute(batch))
+            _deliver(batch, *self._compute(batch))
         else:
             self._running += 1
             run = asyncio.get_running_loop().create_task(self._run_in_thread(batch))
@@ -158,7 +171,7 @@ class Batcher:
     async def _run_in_thread(self, batch: Sequence[_Job]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            _deliver(batch, await loop.run_in_executor(self._executor, self._compute, batch))
+            _deliver(batch, *await loop.run_in_executor(self._executor, self._compute, batch))
         finally:
             self._running -= 1
             self._schedule()
@@ -188,13 +201,13 @@ class Batcher:
             and rows + job.rows <= self._limits.max_rows
         )
 
-    def _compute(self, batch: Sequence[_Job]) -> list[list[Tensor] | Exception]:
+    def _compute(self, batch: Sequence[_Job]) -> tuple[list[list[Tensor] | Exception], _Run]:
         """Outputs of each job, or what went wrong with it.  May run in a thread."""
-        begun = time.perf_counter()
+        begun = time.monotonic()  # the event loop's clock
         answers = self._compute_joined(batch)
-        rows = sum([job.rows for job in batch])
-        self._observe((time.perf_counter() - begun) / max(rows, 1))
-        return answers
+        run = _Run(begun, time.monotonic() - begun, sum([job.rows for job in batch]))
+        self._observe(run.seconds / max(run.rows, 1))
+        return answers, run
 
     def _observe(self, row_s: float) -> None:
         """Believe a slow run at once and fast ones slowly: a long run blocks the loop."""
@@ -226,14 +239,24 @@ class Batcher:
             return error
 
 
-def _deliver(batch: Sequence[_Job], answers: Sequence[list[Tensor] | Exception]) -> None:
+def _deliver(batch: Sequence[_Job], answers: Sequence[list[Tensor] | Exception], run: _Run) -> None:
     for job, answer in zip(batch, answers, strict=True):
         if job.future.done():  # the caller went away while it ran
             continue
         if isinstance(answer, Exception):
             job.future.set_exception(_as_ours(answer))
         else:
-            job.future.set_result(answer)
+            timing = Timing(run.begun - job.arrived, run.seconds, run.rows)
+            job.future.set_result((answer, timing))
+
+
+def _together(timings: Sequence[Timing]) -> Timing:
+    """Of a request that was split: its longest wait, all of its work, its largest run."""
+    return Timing(
+        max(timing.queue_s for timing in timings),
+        sum(timing.compute_s for timing in timings),
+        max(timing.batch_rows for timing in timings),
+    )
 
 
 def _as_ours(error: Exception) -> EaselError:

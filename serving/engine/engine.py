@@ -12,6 +12,7 @@ from enum import Enum
 from model_store.errors import (
     EaselError,
     ServableNotFound,
+    ServableNotReady,
     SignatureNotFound,
     TensorMismatch,
 )
@@ -43,6 +44,7 @@ class VersionStatus:
 class Missing(Enum):
     """Why there is no servable for a reference."""
 
+    YET = "servable yet"
     MODEL = "model"
     VERSION = "version"
     LABEL = "label"
@@ -104,7 +106,12 @@ class Engine:
         """The servable for a reference, or why there is none.
 
         Without version and label it is the version labelled ``stable``, else the newest.
+        While the models load, nobody can say of one that it will not be there.
         """
+        found = self._find(ref)
+        return Missing.YET if isinstance(found, Missing) and not self._has_loaded else found
+
+    def _find(self, ref: ModelRef) -> Servable | Missing:
         versions = self._servables.get(ref.name)
         if not versions:
             return Missing.MODEL
@@ -139,8 +146,8 @@ class Engine:
         check_inputs(signature, prediction.inputs)
         names = wanted_outputs(signature, prediction.outputs)
         batcher = servable.batchers[prediction.signature]
-        results = await batcher.run(prediction.inputs, names, deadline)
-        return Answer(servable.model, dict(zip(names, results, strict=True)))
+        results, timing = await batcher.run(prediction.inputs, names, deadline)
+        return Answer(servable.model, dict(zip(names, results, strict=True)), timing)
 
     def statuses(self, name: str) -> tuple[VersionStatus, ...]:
         """Every version of a model that was tried, ascending; empty when it is unknown."""
@@ -174,7 +181,10 @@ def require(found: Servable | Missing, ref: ModelRef) -> Servable:
 
     Raises:
         ServableNotFound: There is none.
+        ServableNotReady: There may be one, when the server has started.
     """
+    if found is Missing.YET:
+        raise ServableNotReady(f"{ref} is not ready: the server is loading its models; try again")
     if isinstance(found, Missing):
         raise ServableNotFound(f"no servable {ref}: unknown {found.value}")
     return found

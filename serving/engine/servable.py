@@ -17,7 +17,8 @@ from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature
 from model_store.store import Store
 from serving.api.calls import Tensors
 from serving.engine.batching import Batcher, BatchLimits
-from serving.engine.session import OrtSession, Session
+from serving.engine.onnx_runtime import OrtSession
+from serving.engine.session import Session
 
 GRAPH_FILE = "model.onnx"
 # Other processors round otherwise; a wrong graph is wrong by far more.

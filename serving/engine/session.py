@@ -1,81 +1,62 @@
-"""A loaded ONNX Runtime graph, and nothing about requests."""
+"""What the engine needs of a loaded model, whatever runs it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-import numpy as np
-import onnxruntime as ort
-
-from model_store.errors import BadVersion
-from model_store.spec import Signature, TensorSpec
+from model_store.spec import Signature
 from serving.api.calls import Tensor, Tensors
 
-_DTYPES = {
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-    "tensor(float16)": "float16",
-    "tensor(string)": "bytes",
-}
+
+class Abort:
+    """Ends a run from another thread, when nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self._stop: Callable[[], object] | None = None
+        self.is_set = False
+
+    def bind(self, stop: Callable[[], object]) -> None:
+        """The session says how its run is ended; at once, if it is to end already."""
+        self._stop = stop
+        if self.is_set:
+            stop()
+
+    def set(self) -> None:
+        """End the run, now or when it begins."""
+        self.is_set = True
+        if self._stop is not None:
+            self._stop()
 
 
 class Session(Protocol):
-    """Something loaded that computes outputs from inputs."""
+    """Something loaded that computes outputs from inputs, for one signature."""
 
-    def run(self, outputs: Sequence[str], inputs: Tensors) -> list[Tensor]:
-        """Compute the named *outputs*, in that order.  Safe to call from several threads."""
+    def run(
+        self, outputs: Sequence[str], inputs: Tensors, abort: Abort | None = None
+    ) -> list[Tensor]:
+        """Compute the named *outputs*, in that order.  Safe to call from several threads.
+
+        Args:
+            outputs: Names from the signature.
+            inputs: Checked against the signature already; strings are arrays of ``bytes``.
+            abort: Where given, setting it makes the run end early, with an exception.
+        """
         ...
 
 
-class OrtSession:
-    """One ONNX graph in memory."""
-
-    def __init__(self, path: Path, *, intra_op_threads: int) -> None:
-        """Load and optimise the graph at *path*.
-
-        Raises:
-            BadVersion: ONNX Runtime cannot load it.
-        """
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = intra_op_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Spinning threads burn the cores that the transport and the neighbours need.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            # From a path and not from bytes: weights beside the graph are found that way.
-            self._session = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        # ONNX Runtime's exceptions have no common base of their own.
-        except Exception as error:
-            raise BadVersion(f"{path}: ONNX Runtime cannot load it: {error}") from error
+class LoadedModel(Protocol):
+    """One version's files in memory, or in another process."""
 
     @property
-    def signature(self) -> Signature:
-        """What the graph itself says it takes and gives."""
-        return Signature(
-            tuple(_spec(node) for node in self._session.get_inputs()),
-            tuple(_spec(node) for node in self._session.get_outputs()),
-        )
+    def signatures(self) -> Mapping[str, Signature]:
+        """What the files themselves say they take and give, by signature."""
+        ...
 
-    def run(self, outputs: Sequence[str], inputs: Tensors) -> list[Tensor]:
-        """Compute the named *outputs*, in that order."""
-        results: list[Tensor] = self._session.run(outputs, inputs)
-        return [_strings_as_bytes(result) for result in results]
+    def session(self, signature: str) -> Session:
+        """The session of one of the signatures."""
+        ...
 
-
-def _strings_as_bytes(tensor: Tensor) -> Tensor:
-    if tensor.dtype != np.object_:
-        return tensor
-    encoded = np.empty(tensor.size, object)
-    encoded[:] = [text.encode() if isinstance(text, str) else text for text in tensor.flat]
-    return encoded.reshape(tensor.shape)
-
-
-def _spec(node: ort.NodeArg) -> TensorSpec:
-    dtype = _DTYPES.get(node.type) or node.type.removeprefix("tensor(").removesuffix(")")
-    shape = tuple(size if isinstance(size, int) else None for size in node.shape)
-    return TensorSpec(node.name, dtype, shape)
+    def close(self) -> None:
+        """Free the memory; runs that have begun may fail."""
+        ...

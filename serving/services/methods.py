@@ -1,23 +1,31 @@
 """What a gRPC method is, apart from any transport.
 
-``serving.transport`` calls these; a method never sees a header or a socket.
+``serving.transport`` calls these; a method never sees a socket.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from serving.api.calls import Answer, ModelRef
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """What the transport knows of one call.
+    """One call: what the transport knows of it, and what the method learns for the log.
 
     Attributes:
         deadline: On the event loop's clock; None when the caller set none.
+        headers: gRPC's metadata or HTTP's headers; names in lower case.
+        asked: Which servable was asked for, as soon as that is known.
+        answer: What the engine answered, without which no model was run.
     """
 
     deadline: float | None = None
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    asked: ModelRef | None = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from serving.api import oip
 from serving.api.calls import ModelRef
 from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
-from serving.engine.engine import Engine, Missing, State
+from serving.engine.engine import Engine, Missing, State, require
 from serving.engine.servable import Servable
 from serving.services.methods import Call, Methods, Unary
 
@@ -47,9 +47,10 @@ def oip_methods(engine: Engine) -> Methods:
 
     async def model_infer(request: bytes, call: Call) -> bytes:
         infer = oip.decode_infer_request(request)
+        call.asked = infer.prediction.model
         servable = _find(engine, infer.prediction.model)
         try:
-            answer = await engine.infer(servable, infer.prediction, call.deadline)
+            call.answer = answer = await engine.infer(servable, infer.prediction, call.deadline)
         except TensorMismatch as error:
             raise TensorMismatch(_explain(servable, infer) or str(error)) from error
         return oip.encode_infer_response(answer, infer)
@@ -66,8 +67,8 @@ def oip_methods(engine: Engine) -> Methods:
 
 def _find(engine: Engine, ref: ModelRef) -> Servable:
     found = engine.find(ref)
-    if not isinstance(found, Missing):
-        return found
+    if found is Missing.YET or not isinstance(found, Missing):
+        return require(found, ref)
     if not ref.name:
         raise InvalidRequest("the request names no model; set model_name")
     if found is Missing.VERSION:

@@ -17,7 +17,7 @@ from serving.api.calls import ModelRef, Prediction
 from serving.api.protos import tensorflow_error_pb2 as tf_error
 from serving.api.protos import tensorflow_serving_pb2 as pb
 from serving.api.wire import parse
-from serving.engine.engine import Engine, Missing, State, VersionStatus
+from serving.engine.engine import Engine, Missing, State, VersionStatus, require
 from serving.engine.servable import Servable
 from serving.services.methods import Call, Methods, Unary
 
@@ -33,9 +33,10 @@ def tfs_methods(engine: Engine) -> Methods:
 
     async def predict(request: bytes, call: Call) -> bytes:
         prediction = tfs.decode_predict_request(request)
+        call.asked = prediction.model
         servable = _find(engine, prediction.model)
         _check(servable, prediction)
-        answer = await engine.infer(servable, prediction, call.deadline)
+        call.answer = answer = await engine.infer(servable, prediction, call.deadline)
         return tfs.encode_predict_response(answer, prediction.signature)
 
     async def get_model_metadata(request: bytes, call: Call) -> bytes:
@@ -57,8 +58,8 @@ def tfs_methods(engine: Engine) -> Methods:
 
 def _find(engine: Engine, ref: ModelRef) -> Servable:
     found = engine.find(ref)
-    if not isinstance(found, Missing):
-        return found
+    if found is Missing.YET or not isinstance(found, Missing):
+        return require(found, ref)
     if found is Missing.LABEL:
         raise InvalidRequest(f"Unrecognized servable version label: {ref.label}")
     kind = f"Latest({ref.name})" if ref.version is None else f"Specific({ref.name}, {ref.version})"

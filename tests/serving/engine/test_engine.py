@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from model_store.errors import SignatureNotFound, TensorMismatch
+from model_store.errors import ServableNotReady, SignatureNotFound, TensorMismatch
 from model_store.spec import ModelVersion, Signature, TensorSpec
 from model_store.store import Store
 from serving.api.calls import ModelRef, Prediction
-from serving.engine.engine import Engine, Missing, State
+from serving.engine.engine import Engine, Missing, State, require
 from serving.engine.servable import LoadOptions
 from tests.support import TIMES_TWO, publish_linear
 
@@ -60,6 +60,16 @@ async def test_the_version_labelled_stable_answers_before_the_newest(tmp_path, l
     assert engine.find(ModelRef("double", label="other")) is Missing.LABEL
     assert engine.find(ModelRef("double", version=7)) is Missing.VERSION
     assert engine.find(ModelRef("nobody")) is Missing.MODEL
+
+
+def test_before_the_models_are_loaded_none_is_said_to_be_missing(tmp_path):
+    publish_linear(tmp_path)
+    engine = Engine(Store(tmp_path), LoadOptions())
+    ref = ModelRef("double")
+    assert engine.find(ref) is Missing.YET
+    with pytest.raises(ServableNotReady, match="loading its models"):
+        require(engine.find(ref), ref)
+    engine.close()
 
 
 async def test_an_altered_newest_version_is_refused_and_the_older_one_serves(tmp_path, load):

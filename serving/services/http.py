@@ -1,0 +1,48 @@
+"""What an HTTP API is, apart from any transport.
+
+``serving.transport`` reads and writes; an API gets one request and gives one response, or
+raises, and its path decides which API is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from serving.services.methods import Call
+
+JSON = b"application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request, read whole and decompressed.
+
+    Attributes:
+        method: In upper case.
+        path: Without the query, percent-decoded.
+        query: By name; of repeated names the last value.
+        headers: Names in lower case.
+        body: As it was before ``Content-Encoding``.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """One response; length and compression are the transport's."""
+
+    body: bytes
+    status: int = 200
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+HttpApi = Callable[[HttpRequest, Call], Awaitable[HttpResponse]]
+# By the path's first part: "v1" for /v1/models/numbers.
+HttpApis = Mapping[str, HttpApi]
