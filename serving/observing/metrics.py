@@ -13,7 +13,6 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
-from model_store.errors import Unsupported
 from serving.engine.engine import Engine
 from serving.observing.histograms import KINDS, Histograms, Labels
 from serving.services.http import HttpApi, HttpRequest, HttpResponse
@@ -40,9 +39,9 @@ def metrics_api(histograms: Histograms, engine: Engine) -> HttpApi:
     registry.register(_Collector(histograms, engine))
     ProcessCollector(registry=registry)
 
-    async def metrics(request: HttpRequest, call: Call) -> HttpResponse:
+    async def metrics(request: HttpRequest, _call: Call) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
-            raise Unsupported("use GET")
+            return HttpResponse(b'{"error": "use GET"}', 405)
         encode, content_type = choose_encoder(request.headers.get(b"accept", b"").decode("latin-1"))
         return HttpResponse(encode(registry), content_type=content_type.encode())
 
