@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from model_store import contract
 from model_store.contract import ImageContract
 from model_store.errors import BadVersion
-from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
+from model_store.spec import DEFAULT_SIGNATURE, Method, ModelVersion, Signature, TensorSpec
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA = 1
@@ -141,7 +141,15 @@ def _signature(value: Mapping[str, Any]) -> Signature:
     return Signature(
         inputs=tuple(_spec(item) for item in value["inputs"]),
         outputs=tuple(_spec(item) for item in value["outputs"]),
+        method=_method(value.get("method", "predict")),
     )
+
+
+def _method(value: Any) -> Method:
+    for method in get_args(Method):
+        if value == method:
+            return cast("Method", method)
+    raise ValueError(f"{value!r} is no method; there are {', '.join(get_args(Method))}")
 
 
 def _spec(value: Mapping[str, Any]) -> TensorSpec:

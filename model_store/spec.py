@@ -8,10 +8,13 @@ translates them to ``DT_FLOAT`` or ``FP32``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from model_store.errors import TensorMismatch
 
 DEFAULT_SIGNATURE = "serving_default"
+
+Method = Literal["predict", "classify", "regress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,17 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One way to call a model, e.g. ``serving_default``."""
+    """One way to call a model, e.g. ``serving_default``.
+
+    Attributes:
+        inputs: What it takes.
+        outputs: What it gives.
+        method: What the outputs mean: tensors and no more, classes with scores, or a number.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    method: Method = "predict"
 
     @property
     def is_batched(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from model_store.errors import InvalidRequest
-from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
+from model_store.spec import DEFAULT_SIGNATURE, Method, ModelVersion, Signature, TensorSpec
 from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
 from serving.api.protos import tensorflow_pb2 as tf
 from serving.api.protos import tensorflow_serving_pb2 as pb
@@ -24,7 +24,11 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 GET_MODEL_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 GET_MODEL_STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 
-PREDICT_METHOD_NAME = "tensorflow/serving/predict"
+METHOD_NAMES: Mapping[Method, str] = {
+    "predict": "tensorflow/serving/predict",
+    "classify": "tensorflow/serving/classify",
+    "regress": "tensorflow/serving/regress",
+}
 
 _DTYPES: Mapping[str, tf.DataType.ValueType] = {
     "float32": tf.DT_FLOAT,
@@ -208,7 +212,7 @@ def encode_metadata(model: ModelVersion, signatures: Mapping[str, Signature]) ->
     signature_map = pb.SignatureDefMap()
     for name, signature in signatures.items():
         definition = signature_map.signature_def[name]
-        definition.method_name = PREDICT_METHOD_NAME
+        definition.method_name = METHOD_NAMES[signature.method]
         for spec in signature.inputs:
             definition.inputs[spec.name].CopyFrom(_tensor_info(spec))
         for spec in signature.outputs:

@@ -26,6 +26,7 @@ SIGNATURES = st.builds(
     Signature,
     inputs=st.lists(SPECS, max_size=2).map(tuple),
     outputs=st.lists(SPECS, max_size=2).map(tuple),
+    method=st.sampled_from(["predict", "classify", "regress"]),
 )
 DIGESTS = st.builds(
     FileDigest, sha256=st.text("0123456789abcdef", min_size=64, max_size=64), bytes=st.integers(0)
@@ -79,6 +80,13 @@ def test_a_manifest_survives_json(manifest):
     assert manifests.decode(manifests.encode(manifest)) == manifest
 
 
+def test_a_signature_of_an_older_manifest_is_for_prediction():
+    older = json.loads(manifests.encode(NUMBERS))
+    del older["signatures"]["serving_default"]["method"]
+    assert manifests.decode(json.dumps(older)) == NUMBERS
+    assert NUMBERS.signatures["serving_default"].method == "predict"
+
+
 def test_the_same_manifest_is_always_the_same_text_and_a_person_can_read_it():
     text = manifests.encode(NUMBERS)
     assert text == manifests.encode(replace(NUMBERS))
@@ -116,6 +124,10 @@ def test_a_key_of_a_later_easel_is_passed_over():
         ({"signatures": {"serving_default": {"inputs": []}}}, "lacks 'outputs'"),
         ({"signatures": {"serving_default": None}}, "cannot be read"),
         ({"signatures": {"serving_default": {"inputs": [5], "outputs": []}}}, "cannot be read"),
+        (
+            {"signatures": {"serving_default": {"inputs": [], "outputs": [], "method": "x"}}},
+            "'x' is no method; there are predict, classify, regress",
+        ),
         ({"model": None}, "None is not text"),
         ({"version": "3"}, "'3' is not a whole number"),
         ({"version": 3.5}, "3.5 is not a whole number"),
