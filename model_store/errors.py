@@ -94,9 +94,17 @@ class ServableNotFound(EaselError):
 
 
 class Overloaded(EaselError):
-    """The queue is full; the same request may succeed later."""
+    """The queue is full; the same request may succeed later.
+
+    Attributes:
+        retry_after_s: When that is likely, in seconds from now.
+    """
 
     code = Code.RESOURCE_EXHAUSTED
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class MessageTooLarge(EaselError):

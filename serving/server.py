@@ -16,8 +16,8 @@ from h2corn import Config, Server
 
 from model_store.store import Store
 from serving.config import ServerConfig
-from serving.engine.batching import BatchLimits
 from serving.engine.engine import Engine, State
+from serving.engine.limits import BatchLimits
 from serving.engine.servable import LoadOptions
 from serving.services.health import health_methods
 from serving.services.methods import Methods

@@ -1,70 +1,59 @@
 """Requests that wait together run together.
 
-Work-conserving: nothing waits for company.  Requests that arrive while the loop or the
-session is busy are joined into one run; when idle, a request runs at once.  Runs that are
-cheaper than a thread switch happen on the event loop, the others in a thread.
+Work-conserving unless told otherwise: nothing waits for company.  Requests that arrive
+while the loop or the session is busy are joined into one run; when idle, a request runs at
+once.  Runs that are cheaper than a thread switch happen on the event loop, the others in a
+thread, and end early when nobody waits for them any more.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
+import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
-from model_store.errors import DeadlineExceeded, EaselError, Overloaded
+from model_store.errors import EaselError, Overloaded, ServableNotReady
 from model_store.spec import Signature
 from serving.api.calls import Tensor, Tensors, Timing
-from serving.engine.session import Session
+from serving.engine.computing import Outcome, Program, compute
+from serving.engine.jobs import Job, JobQueue, Timed, due
+from serving.engine.limits import BatchLimits
+from serving.engine.session import Abort, Session
 
-# Share of a faster run's cost that enters the estimate.
-_TRUST = 0.05
-
-Shape = tuple[tuple[int, ...], ...]
-Timed = tuple[list[Tensor], Timing]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """How requests of one signature are joined.
-
-    Attributes:
-        max_rows: Rows of one run; longer requests are split.
-        max_waiting_rows: Rows that may wait; more are refused with Overloaded.
-        inline_s: Expected seconds of a run up to which it happens on the event loop.
-        lanes: Runs in threads at the same time.
-    """
-
-    max_rows: int = 64
-    max_waiting_rows: int = 4096
-    inline_s: float = 0.002
-    lanes: int = 2
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One request's rows, or a part of them when it was split."""
-
-    inputs: Tensors
-    outputs: tuple[str, ...]
-    rows: int
-    shapes: Shape
-    deadline: float | None
-    arrived: float
-    future: asyncio.Future[Timed]
+# Share of a new run's cost that enters the estimates: of the worst, and of the mean.
+_TRUST, _TRUST_MEAN = 0.05, 0.2
+_LEAST_RETRY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One call of the session: when on the loop's clock, how long, and how many rows."""
+    """What one call of the session came to.
 
+    Attributes:
+        batch: Whose rows were in it.
+        outcomes: Of each of them.
+        begun: On the event loop's clock.
+        seconds: How long it took.
+        rows: Of all of them.
+    """
+
+    batch: Sequence[Job]
+    outcomes: Sequence[Outcome]
     begun: float
     seconds: float
     rows: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _InThread:
+    """A batch that runs in a thread, and how to end that."""
+
+    batch: Sequence[Job]
+    abort: Abort
 
 
 class Batcher:
@@ -80,174 +69,218 @@ class Batcher:
         row_s: float,
     ) -> None:
         """Begin empty; *row_s* is a first guess of a row's cost, corrected by each run."""
-        self._session = session
-        self._signature = signature
         self._is_batched = signature.is_batched
-        self._input_names = tuple(spec.name for spec in signature.inputs)
+        self._max_rows = limits.max_rows if self._is_batched else 1
         self._limits = limits
         self._executor = executor
-        self._row_s = row_s
-        self._waiting: deque[_Job] = deque()
-        self._waiting_rows = 0
-        self._running = 0
+        self._program = Program(
+            session,
+            tuple(spec.name for spec in signature.inputs),
+            tuple(spec.name for spec in signature.outputs),
+            limits.allowed_rows if self._is_batched else (),
+        )
+        self._worst_row_s = row_s
+        self._mean_row_s = row_s if math.isfinite(row_s) else 0.0
+        self._queue = JobQueue()
+        self._gone_rows = 0
         self._is_scheduled = False
-        self._runs: set[asyncio.Task[None]] = set()
+        self._due = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._in_threads: dict[asyncio.Task[None], _InThread] = {}
 
-    async def run(self, inputs: Tensors, outputs: tuple[str, ...], deadline: float | None) -> Timed:
+    async def run(
+        self,
+        inputs: Tensors,
+        outputs: tuple[str, ...],
+        deadline: float | None,
+        priority: int = 0,
+    ) -> Timed:
         """Compute *outputs* for one request, in that order, and say how long that took.
 
         Args:
             inputs: Checked against the signature already.
             outputs: Names from the signature.
             deadline: On the event loop's clock; work that begins later is dropped.
+            priority: 0 is usual; a higher one passes those that came a little before.
 
         Raises:
-            Overloaded: Too many rows wait already.
+            Overloaded: Too many rows wait already, or for too long.
             DeadlineExceeded: The deadline passed before the run began.
         """
-        jobs = self._split(inputs, outputs, deadline)
-        rows = jobs[0].rows if len(jobs) == 1 else sum(job.rows for job in jobs)
-        if self._waiting_rows and self._waiting_rows + rows > self._limits.max_waiting_rows:
-            raise Overloaded(
-                f"{self._waiting_rows} rows wait already, "
-                f"{self._limits.max_waiting_rows} may; try again later"
-            )
-        self._waiting.extend(jobs)
-        self._waiting_rows += rows
-        self._schedule()
-        if len(jobs) == 1:
-            return await jobs[0].future
-        parts = await asyncio.gather(*(job.future for job in jobs))
-        outputs_of_parts = [part for part, _ in parts]
-        joined = [np.concatenate(pieces) for pieces in zip(*outputs_of_parts, strict=True)]
-        return joined, _together([timing for _, timing in parts])
+        if self._queue.rows:
+            self._refuse_beyond_limits(inputs)
+        loop = asyncio.get_running_loop()
+        jobs = self._split(inputs, outputs, deadline, loop)
+        for job in jobs:
+            self._queue.push(job, priority)
+        if self._limits.timeout_s:
+            self._due = min(self._due, due(jobs[0], self._limits.timeout_s))
+        self._schedule(loop)
+        try:
+            if len(jobs) == 1:
+                return await jobs[0].future
+            return _joined(outputs, await asyncio.gather(*[job.future for job in jobs]), jobs)
+        except BaseException:  # cancelled, or one part of several failed: nobody wants the rest
+            self._forget(jobs)
+            raise
 
     def _split(
-        self, inputs: Tensors, outputs: tuple[str, ...], deadline: float | None
-    ) -> list[_Job]:
-        loop = asyncio.get_running_loop()
-        new_future, now = loop.create_future, loop.time()
+        self,
+        inputs: Tensors,
+        outputs: tuple[str, ...],
+        deadline: float | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> list[Job]:
+        now = loop.time()
         if not self._is_batched:
-            return [_Job(inputs, outputs, 1, (), deadline, now, new_future())]
-        tensors = [inputs[name] for name in self._input_names]
-        rows, step = len(tensors[0]), self._limits.max_rows
+            return [Job(inputs, outputs, 1, (), deadline, now, loop.create_future())]
+        tensors = [inputs[name] for name in self._program.inputs]
+        rows, step = len(tensors[0]), self._max_rows
         shapes = tuple([tensor.shape[1:] for tensor in tensors])
         if rows <= step:
-            return [_Job(inputs, outputs, rows, shapes, deadline, now, new_future())]
+            return [Job(inputs, outputs, rows, shapes, deadline, now, loop.create_future())]
         return [
-            _Job(
+            Job(
                 {name: tensor[at : at + step] for name, tensor in inputs.items()},
                 outputs,
                 min(step, rows - at),
                 shapes,
                 deadline,
                 now,
-                new_future(),
+                loop.create_future(),
             )
             for at in range(0, rows, step)
         ]
 
-    def _schedule(self) -> None:
-        """Look at the queue once the loop has read what has arrived by now."""
-        if not self._is_scheduled and self._running < self._limits.lanes:
-            self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._dispatch)
-
-    def _dispatch(self) -> None:
-        self._is_scheduled = False
-        batch = self._take()
-        if not batch:
+    def _refuse_beyond_limits(self, inputs: Tensors) -> None:
+        """Raise Overloaded if the queue has no room; one request alone always has."""
+        rows = len(inputs[self._program.inputs[0]]) if self._is_batched else 1
+        if self._has_room(rows):
             return
-        if self._row_s * sum([job.rows for job in batch]) <= self._limits.inline_s:
-            _deliver(batch, *self._compute(batch))
-        else:
-            self._running += 1
-            run = asyncio.get_running_loop().create_task(self._run_in_thread(batch))
-            self._runs.add(run)  # the loop itself keeps only a weak reference
-            run.add_done_callback(self._runs.discard)
-        if self._waiting:
-            self._schedule()
-
-    async def _run_in_thread(self, batch: Sequence[_Job]) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            _deliver(batch, *await loop.run_in_executor(self._executor, self._compute, batch))
-        finally:
-            self._running -= 1
-            self._schedule()
-
-    def _take(self) -> list[_Job]:
-        """The next batch: from the front, as long as shapes agree and rows fit."""
-        batch: list[_Job] = []
-        rows = 0
-        now = asyncio.get_running_loop().time()
-        while self._waiting:
-            job = self._waiting[0]
-            if not job.future.done() and (job.deadline is None or now < job.deadline):
-                if batch and not self._joins(job, batch[0], rows):
-                    break
-                batch.append(job)
-                rows += job.rows
-            elif not job.future.done():
-                job.future.set_exception(DeadlineExceeded("the deadline passed in the queue"))
-            self._waiting.popleft()
-            self._waiting_rows -= job.rows
-        return batch
-
-    def _joins(self, job: _Job, first: _Job, rows: int) -> bool:
-        return (
-            self._is_batched
-            and job.shapes == first.shapes
-            and rows + job.rows <= self._limits.max_rows
+        if self._gone_rows:  # rows that nobody waits for keep nobody out
+            self._queue.purge(asyncio.get_running_loop().time())
+            self._gone_rows = 0
+            if not self._queue.rows or self._has_room(rows):
+                return
+        raise Overloaded(
+            f"the queue is full: {self._queue.rows} rows wait, about {self.queue_s():.2g} s of "
+            f"work; {self._limits.max_waiting_rows} rows or {self._limits.max_queue_s:g} s may",
+            retry_after_s=max(self.queue_s() / 2, _LEAST_RETRY_S),
         )
 
-    def _compute(self, batch: Sequence[_Job]) -> tuple[list[list[Tensor] | Exception], _Run]:
-        """Outputs of each job, or what went wrong with it.  May run in a thread."""
-        begun = time.monotonic()  # the event loop's clock
-        answers = self._compute_joined(batch)
-        run = _Run(begun, time.monotonic() - begun, sum([job.rows for job in batch]))
-        self._observe(run.seconds / max(run.rows, 1))
-        return answers, run
+    def _has_room(self, rows: int) -> bool:
+        return (
+            self._queue.rows + rows <= self._limits.max_waiting_rows
+            and self.queue_s() <= self._limits.max_queue_s
+        )
+
+    def queue_s(self) -> float:
+        """Expected seconds until all that waits now has begun."""
+        return self._queue.rows * self._mean_row_s / self._limits.lanes
+
+    def _forget(self, jobs: Sequence[Job]) -> None:
+        """Nobody waits for *jobs*: let no run begin for them, and end runs for them alone."""
+        for job in jobs:
+            if not job.future.done():
+                job.future.cancel()
+            elif not job.future.cancelled():
+                job.future.exception()  # seen; asyncio would complain
+            self._gone_rows += job.rows
+        for run in self._in_threads.values():
+            if all([job.future.done() for job in run.batch]):
+                run.abort.set()
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at the queue once the loop has read what has arrived by now."""
+        if not self._is_scheduled and len(self._in_threads) < self._limits.lanes:
+            self._is_scheduled = True
+            loop.call_soon(self._dispatch, loop)
+
+    def _dispatch(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_scheduled = False
+        now = loop.time()
+        if self._limits.timeout_s and self._waits_for_company(now, loop):
+            return
+        batch = self._queue.take(now, self._max_rows)
+        if self._limits.timeout_s:
+            self._due = self._queue.due(self._limits.timeout_s)
+        if not batch:
+            return
+        if self._worst_row_s * sum([job.rows for job in batch]) <= self._limits.inline_s:
+            _deliver(self._compute(batch, loop))
+        else:
+            task = loop.create_task(self._run_in_thread(batch, abort := Abort()))
+            self._in_threads[task] = _InThread(batch, abort)
+        if self._queue.rows or len(self._queue):
+            self._schedule(loop)
+
+    def _waits_for_company(self, now: float, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether there is room in the next run, and time; if so, look again at its end."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._queue.rows >= self._max_rows or now >= self._due or not len(self._queue):
+            return False
+        self._timer = loop.call_at(self._due, self._schedule, loop)
+        return True
+
+    async def _run_in_thread(self, batch: Sequence[Job], abort: Abort) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        try:
+            work = loop.run_in_executor(self._executor, self._compute, batch, loop, abort)
+            _deliver(await work)
+        except RuntimeError as error:  # the executor takes no more work
+            gone = ServableNotReady(f"the server is shutting down: {error}")
+            _deliver(_Run(batch, [gone] * len(batch), loop.time(), 0.0, 0))
+        finally:
+            assert task is not None
+            del self._in_threads[task]
+            self._schedule(loop)
+
+    def _compute(
+        self,
+        batch: Sequence[Job],
+        loop: asyncio.AbstractEventLoop,
+        abort: Abort | None = None,
+    ) -> _Run:
+        """Run *batch*; with *abort* in a thread, where some may have left before it begins."""
+        if abort is not None:
+            batch = [job for job in batch if not job.future.done()]
+        begun = loop.time()
+        outcomes = compute(self._program, batch, abort) if batch else []
+        run = _Run(batch, outcomes, begun, loop.time() - begun, sum([job.rows for job in batch]))
+        if abort is None or not abort.is_set:
+            self._observe(run.seconds / max(run.rows, 1))
+        return run
 
     def _observe(self, row_s: float) -> None:
         """Believe a slow run at once and fast ones slowly: a long run blocks the loop."""
-        self._row_s = max(row_s, self._row_s + _TRUST * (row_s - self._row_s))
-
-    def _compute_joined(self, batch: Sequence[_Job]) -> list[list[Tensor] | Exception]:
-        if len(batch) == 1:
-            return [self._compute_alone(batch[0])]
-        joined = {
-            spec.name: np.concatenate([job.inputs[spec.name] for job in batch])
-            for spec in self._signature.inputs
-        }
-        names = [spec.name for spec in self._signature.outputs]
-        try:
-            results = dict(zip(names, self._session.run(names, joined), strict=True))
-        except Exception:  # whose row it was is not said: each fails or succeeds alone
-            return [self._compute_alone(job) for job in batch]
-        answers: list[list[Tensor] | Exception] = []
-        at = 0
-        for job in batch:
-            answers.append([results[name][at : at + job.rows] for name in job.outputs])
-            at += job.rows
-        return answers
-
-    def _compute_alone(self, job: _Job) -> list[Tensor] | Exception:
-        try:
-            return self._session.run(job.outputs, job.inputs)
-        except Exception as error:
-            return error
+        self._mean_row_s += _TRUST_MEAN * (row_s - self._mean_row_s)
+        self._worst_row_s = max(row_s, self._worst_row_s + _TRUST * (row_s - self._worst_row_s))
 
 
-def _deliver(batch: Sequence[_Job], answers: Sequence[list[Tensor] | Exception], run: _Run) -> None:
-    for job, answer in zip(batch, answers, strict=True):
+def _deliver(run: _Run) -> None:
+    for job, outcome in zip(run.batch, run.outcomes, strict=True):
         if job.future.done():  # the caller went away while it ran
             continue
-        if isinstance(answer, Exception):
-            job.future.set_exception(_as_ours(answer))
+        if isinstance(outcome, Exception):
+            job.future.set_exception(_as_ours(outcome))
         else:
             timing = Timing(run.begun - job.arrived, run.seconds, run.rows)
-            job.future.set_result((answer, timing))
+            job.future.set_result((outcome, timing))
+
+
+def _joined(outputs: Sequence[str], parts: Sequence[Timed], jobs: Sequence[Job]) -> Timed:
+    """One answer of the parts of a request that was split."""
+    rows = sum([job.rows for job in jobs])
+    joined: list[Tensor] = []
+    for name, pieces in zip(outputs, zip(*[part for part, _ in parts], strict=True), strict=True):
+        whole = np.concatenate(pieces)
+        if len(whole) != rows:
+            raise EaselError(f"output {name} has {len(whole)} rows for {rows}: send fewer at once")
+        joined.append(whole)
+    return joined, _together([timing for _, timing in parts])
 
 
 def _together(timings: Sequence[Timing]) -> Timing:

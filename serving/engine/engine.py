@@ -146,7 +146,7 @@ class Engine:
         check_inputs(signature, prediction.inputs)
         names = wanted_outputs(signature, prediction.outputs)
         batcher = servable.batchers[prediction.signature]
-        results, timing = await batcher.run(prediction.inputs, names, deadline)
+        results, timing = await batcher.run(prediction.inputs, names, deadline, prediction.priority)
         return Answer(servable.model, dict(zip(names, results, strict=True)), timing)
 
     def statuses(self, name: str) -> tuple[VersionStatus, ...]:

@@ -16,7 +16,8 @@ from model_store.manifest import Manifest
 from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature
 from model_store.store import Store
 from serving.api.calls import Tensors
-from serving.engine.batching import Batcher, BatchLimits
+from serving.engine.batching import Batcher
+from serving.engine.limits import BatchLimits
 from serving.engine.onnx_runtime import OrtSession
 from serving.engine.session import Session
 

@@ -3,91 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from model_store.errors import DeadlineExceeded, EaselError, Overloaded
-from model_store.spec import Signature, TensorSpec
-from serving.api.calls import Tensor, Tensors
-from serving.engine.batching import Batcher, BatchLimits
-
-ROWS = Signature(
-    (TensorSpec("x", "int64", (None, None)),), (TensorSpec("y", "int64", (None, None)),)
-)
-WHOLE = Signature((TensorSpec("x", "int64", (2,)),), (TensorSpec("y", "int64", (2,)),))
+from model_store.errors import DeadlineExceeded, EaselError, Overloaded, ServableNotReady
+from tests.serving.engine.sessions import POISON, WHOLE, Doubler, batcher, outputs, rows
 
 
-class Doubler:
-    """A session that doubles, remembers its batch sizes, and refuses poison."""
-
-    def __init__(self, poison: int | None = None) -> None:
-        self.batches: list[tuple[int, ...]] = []
-        self.poison = poison
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def run(self, outputs: Sequence[str], inputs: Tensors, abort=None) -> list[Tensor]:
-        assert self.gate.wait(10)
-        self.batches.append(inputs["x"].shape)
-        if self.poison is not None and (inputs["x"] == self.poison).any():
-            raise ValueError("poison")
-        return [inputs["x"] * 2 for _ in outputs]
+async def begun(session: Doubler) -> None:
+    """Until a run has begun in a thread."""
+    assert await asyncio.to_thread(session.begun.acquire, timeout=10)
 
 
 @pytest.fixture
 def executor():
     with ThreadPoolExecutor(2) as pool:
         yield pool
-
-
-def batcher(session, executor, *, row_s=0.0, signature=ROWS, **limits) -> Batcher:
-    return Batcher(session, signature, BatchLimits(**limits), executor, row_s=row_s)
-
-
-def rows(*values: int, width: int = 1) -> Tensors:
-    return {"x": np.repeat(np.array(values, np.int64)[:, None], width, axis=1)}
-
-
-async def outputs(queue: Batcher, inputs: Tensors, deadline: float | None = None) -> list[Tensor]:
-    computed, _ = await queue.run(inputs, ("y",), deadline)
-    return computed
-
-
-@given(
-    sizes=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3)), min_size=1, max_size=30),
-    max_rows=st.integers(1, 8),
-    row_s=st.sampled_from([0.0, 1.0]),
-    pauses=st.lists(st.integers(0, 2), min_size=30, max_size=30),
-)
-@settings(max_examples=60, deadline=None)
-def test_every_row_returns_to_its_caller_under_any_interleaving(sizes, max_rows, row_s, pauses):
-    session = Doubler()
-
-    async def ask(queue: Batcher, index: int, count: int, width: int) -> None:
-        for _ in range(pauses[index % len(pauses)]):
-            await asyncio.sleep(0)
-        tensors = {
-            "x": np.arange(count * width, dtype=np.int64).reshape(count, width) + 1000 * index
-        }
-        (answer,) = await outputs(queue, tensors)
-        np.testing.assert_array_equal(answer, tensors["x"] * 2)
-
-    async def all_of_them() -> None:
-        with ThreadPoolExecutor(2) as pool:
-            queue = batcher(session, pool, row_s=row_s, max_rows=max_rows)
-            await asyncio.gather(
-                *(ask(queue, index, count, width) for index, (count, width) in enumerate(sizes))
-            )
-
-    asyncio.run(all_of_them())
-    assert all(shape[0] <= max_rows for shape in session.batches)
-    assert sum(shape[0] for shape in session.batches) == sum(count for count, _ in sizes)
 
 
 async def test_requests_of_one_moment_run_as_one_batch(executor):
@@ -111,7 +44,7 @@ async def test_shapes_that_differ_are_never_mixed(executor):
     session = Doubler()
     queue = batcher(session, executor)
     await asyncio.gather(*(outputs(queue, rows(value, width=1 + value % 2)) for value in range(4)))
-    assert session.batches == [(1, 1), (1, 2), (1, 1), (1, 2)]
+    assert session.batches == [(2, 1), (2, 2)]
 
 
 async def test_a_request_longer_than_a_batch_is_split_and_joined_again(executor):
@@ -132,9 +65,9 @@ async def test_a_model_without_batch_axis_runs_each_request_alone(executor):
 
 @pytest.mark.parametrize("row_s", [0.0, 1.0])
 async def test_a_poisoned_row_fails_alone(executor, row_s):
-    queue = batcher(Doubler(poison=13), executor, row_s=row_s)
+    queue = batcher(Doubler(), executor, row_s=row_s)
     answers = await asyncio.gather(
-        *(outputs(queue, rows(value)) for value in (12, 13, 14)), return_exceptions=True
+        *(outputs(queue, rows(value)) for value in (12, POISON, 14)), return_exceptions=True
     )
     assert [answers[0][0].item(), answers[2][0].item()] == [24, 28]
     assert isinstance(answers[1], EaselError)
@@ -171,12 +104,10 @@ async def test_a_full_queue_refuses_and_recovers(executor):
     session.gate.clear()
     queue = batcher(session, executor, row_s=1.0, lanes=1, max_rows=1, max_waiting_rows=2)
     running = asyncio.create_task(outputs(queue, rows(0)))
-    while queue._waiting:
-        await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await begun(session)
     waiting = [asyncio.create_task(outputs(queue, rows(value))) for value in (1, 2)]
     await asyncio.sleep(0)
-    with pytest.raises(Overloaded, match="2 rows wait already, 2 may"):
+    with pytest.raises(Overloaded, match="2 rows wait, about .* s of work; 2 rows or"):
         await outputs(queue, rows(3))
     session.gate.set()
     assert [(await task)[0].item() for task in (running, *waiting)] == [0, 2, 4]
@@ -192,3 +123,84 @@ async def test_one_request_larger_than_the_queue_is_served_when_nothing_waits(ex
 async def test_no_rows_are_answered_with_no_rows(executor):
     (answer,) = await outputs(batcher(Doubler(), executor), {"x": np.zeros((0, 4), np.int64)})
     assert answer.shape == (0, 4)
+
+
+async def test_rows_whose_callers_left_keep_nobody_out(executor):
+    session = Doubler()
+    session.gate.clear()
+    queue = batcher(session, executor, row_s=1.0, lanes=1, max_rows=1, max_waiting_rows=2)
+    running = asyncio.create_task(outputs(queue, rows(0)))
+    await begun(session)
+    leaving = [asyncio.create_task(outputs(queue, rows(value))) for value in (1, 2)]
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    await asyncio.wait(leaving)
+    staying = asyncio.create_task(outputs(queue, rows(3)))
+    await asyncio.sleep(0)
+    session.gate.set()
+    assert [(await running)[0].item(), (await staying)[0].item()] == [0, 6]
+
+
+async def test_a_queue_that_would_take_too_long_refuses_and_says_when_to_come_back(executor):
+    session = Doubler()
+    session.gate.clear()
+    queue = batcher(session, executor, row_s=1.0, lanes=1, max_rows=1, max_queue_s=3.0)
+    tasks = [asyncio.create_task(outputs(queue, rows(0)))]
+    await begun(session)
+    for value in range(4):
+        tasks.append(asyncio.create_task(outputs(queue, rows(value))))
+        await asyncio.sleep(0)
+    with pytest.raises(
+        Overloaded, match=r"4 rows wait, about 4 s of work; .* or 3 s may"
+    ) as raised:
+        await outputs(queue, rows(9))
+    assert raised.value.retry_after_s == 2.0
+    session.gate.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_one_bad_row_in_many_is_found_by_halving(executor):
+    session = Doubler()
+    queue = batcher(session, executor)
+    values = [*range(40), POISON, *range(23)]
+    answers = await asyncio.gather(
+        *(outputs(queue, rows(value)) for value in values),
+        return_exceptions=True,
+    )
+    assert [isinstance(answer, EaselError) for answer in answers] == [
+        value == POISON for value in values
+    ]
+    assert len(session.batches) == 1 + 2 * 6
+
+
+async def test_a_model_whose_outputs_have_other_rows_than_its_inputs_runs_each_alone(executor):
+    class Summing(Doubler):
+        def run(self, names, inputs, abort=None):
+            return [total.sum(axis=0, keepdims=True) for total in super().run(names, inputs)]
+
+    session = Summing()
+    queue = batcher(session, executor, max_rows=4)
+    answers = await asyncio.gather(*(outputs(queue, rows(value, value)) for value in (1, 2)))
+    assert [answer[0].item() for answer in answers] == [4, 8]
+    with pytest.raises(EaselError, match="output y has 2 rows for 8: send fewer at once"):
+        await outputs(queue, rows(*range(8)))
+
+
+async def test_a_run_is_padded_to_an_allowed_size_and_the_padding_never_comes_back(executor):
+    session = Doubler()
+    queue = batcher(session, executor, max_rows=4, allowed_rows=(2, 4))
+    answers = await asyncio.gather(*(outputs(queue, rows(value)) for value in (1, 2, 3)))
+    assert [answer[0].tolist() for answer in answers] == [[[2]], [[4]], [[6]]]
+    (alone,) = await outputs(queue, rows(5))
+    (none,) = await outputs(queue, {"x": np.zeros((0, 1), np.int64)})
+    assert (alone.tolist(), none.shape) == ([[10]], (0, 1))
+    assert session.batches == [(4, 1), (2, 1), (2, 1)]
+
+
+async def test_a_queue_behind_threads_that_ended_answers_that_the_server_stops():
+    pool = ThreadPoolExecutor(1)
+    queue = batcher(Doubler(), pool, row_s=1.0)
+    pool.shutdown()
+    with pytest.raises(ServableNotReady, match="shutting down"):
+        await outputs(queue, rows(1))
