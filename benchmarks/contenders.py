@@ -76,7 +76,10 @@ class Command:
 
 def serve_command(bench: Bench) -> Command:
     """``easel serve`` as it is."""
-    words = python("-m", "easel.cli", "serve", "--store", str(bench.store), "--port", "{port}")
+    words = python(
+        "-m", "easel.cli", "serve", "--store", str(bench.store),
+        "--port", "{port}", "--rest_api_port", "0",
+    )  # fmt: skip
     return Command("easel-serve", words)
 
 

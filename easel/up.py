@@ -39,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InvalidRequest(f"there is no model store at {flags.store}; name one with --store")
     check_free(flags.host, flags.port, _REMEDY.format(flag="--port"))
     check_free("127.0.0.1", flags.grpc_port, _REMEDY.format(flag="--grpc-port"))
+    check_free("127.0.0.1", flags.rest_port, _REMEDY.format(flag="--rest-port"))
     begun = time.monotonic()
     with _terminated_as_interrupt(), _children(flags) as children:
         host = f"[{flags.host}]" if ":" in flags.host else flags.host
@@ -47,7 +48,11 @@ def main(arguments: Sequence[str]) -> int:
             _wait_until_ready(f"{address}/readyz", children)
             seconds = time.monotonic() - begun
             print(f"\n  Easel is ready after {seconds:.1f} s: {address}/", flush=True)
-            print(f"  gRPC on 127.0.0.1:{flags.grpc_port}; Ctrl-C stops both.\n", flush=True)
+            print(
+                f"  The model server: gRPC on 127.0.0.1:{flags.grpc_port}, "
+                f"HTTP on 127.0.0.1:{flags.rest_port}; Ctrl-C stops both.\n",
+                flush=True,
+            )
             _wait_until_one_ends(children)
         except KeyboardInterrupt:
             print("\nstopping ...", flush=True)
@@ -61,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", type=Path, default=Path("model_store/models"))
     parser.add_argument("--host", default="127.0.0.1", help="the adapter's address")
     parser.add_argument("--port", type=int, default=8080, help="the adapter's HTTP port")
-    parser.add_argument("--grpc-port", type=int, default=8500, help="the server's port")
+    parser.add_argument("--grpc-port", type=int, default=8500, help="the server's gRPC port")
+    parser.add_argument("--rest-port", type=int, default=8501, help="the server's HTTP port")
     return parser
 
 
@@ -69,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
 def _children(flags: argparse.Namespace) -> Iterator[tuple[Child, ...]]:
     """Both processes, ended in the end: first who asks, then who answers."""
     store = str(flags.store)
-    server = ["serve", "--store", store, "--port", str(flags.grpc_port)]
+    server = [
+        "serve", "--store", store, "--port", str(flags.grpc_port),
+        "--rest_api_port", str(flags.rest_port),
+    ]  # fmt: skip
     adapter = [
         "adapter", "--store", store, "--host", flags.host, "--port", str(flags.port),
         "--model_server", f"127.0.0.1:{flags.grpc_port}",

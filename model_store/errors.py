@@ -12,6 +12,7 @@
     ├── MessageTooLarge         RESOURCE_EXHAUSTED   429
     ├── Cancelled               CANCELLED            499
     ├── Unsupported             UNIMPLEMENTED        501
+    │   └── UnknownEncoding
     ├── ServableNotReady        UNAVAILABLE          503
     │   └── ServerUnreachable
     ├── DeadlineExceeded        DEADLINE_EXCEEDED    504
@@ -123,6 +124,10 @@ class Unsupported(EaselError):
     """The server does not speak this method or encoding."""
 
     code = Code.UNIMPLEMENTED
+
+
+class UnknownEncoding(Unsupported):
+    """A body or message is compressed in a way that the server does not know."""
 
 
 class ServableNotReady(EaselError):

@@ -25,7 +25,8 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
-    check_free(config.host, config.port, "stop that program or choose another with --port")
+    for flag, port in (("--port", config.port), ("--rest_api_port", config.rest_api_port)):
+        check_free(config.host, port, f"stop that program or choose another with {flag}")
     # Not uvloop: the sockets are h2corn's, and for what is left asyncio is faster.
     asyncio.run(_serve(config))
     return 0
@@ -43,4 +44,6 @@ def announce(started: Started) -> None:
     for model, why in started.failed:
         print(f"not served: {model}: {why}", file=sys.stderr)
     models = ", ".join(started.ready) or "no model"
-    print(f"easel serve: {models} on {started.address} (gRPC)", flush=True)
+    print(
+        f"easel serve: {models} on {started.address} (gRPC) and {started.http} (HTTP)", flush=True
+    )

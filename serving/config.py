@@ -14,6 +14,9 @@ class ServerConfig:
         store: Folder of the model store.
         host: Address to listen on.
         port: gRPC's port; 0 lets the system choose.
+        rest_api_port: HTTP's port; 0 lets the system choose. Both ports answer both.
+        rest_api_timeout_in_ms: Longest time for one HTTP request; 0 for any.
+        enable_cors_support: Whether pages of other origins may call.
         intra_op_threads: Threads of one ONNX Runtime session.
         lanes: Runs at the same time, of those too long for the event loop.
         max_batch_rows: Rows of one run; longer requests are split.
@@ -25,6 +28,9 @@ class ServerConfig:
     store: Path = Path("model_store/models")
     host: str = "127.0.0.1"
     port: int = 8500
+    rest_api_port: int = 8501
+    rest_api_timeout_in_ms: int = 30_000
+    enable_cors_support: bool = False
     intra_op_threads: int = 1
     lanes: int = 2
     max_batch_rows: int = 64

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from h2corn import Config, Server
@@ -19,13 +20,19 @@ from serving.config import ServerConfig
 from serving.engine.engine import Engine, State
 from serving.engine.limits import BatchLimits
 from serving.engine.servable import LoadOptions
-from serving.services.health import health_methods
+from serving.services.health import health_apis, health_methods
+from serving.services.http import HttpApis
 from serving.services.methods import Methods
 from serving.services.oip import oip_methods
 from serving.services.tfs import tfs_methods
-from serving.transport.asgi import AsgiApp
+from serving.transport.app import AsgiApp
+from serving.transport.options import Options
+from serving.transport.sockets import address_of, listening, refuse_more
 
 logger = logging.getLogger(__name__)
+
+# h2corn's accepting task must have ended before its sockets do, or it ends the drain.
+_ACCEPTING_ENDS_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +40,14 @@ class Started:
     """What a start has come to.
 
     Attributes:
-        address: ``host:port`` to call.
+        address: ``host:port`` of gRPC's port.
+        http: The same of HTTP's; either protocol is answered on both.
         ready: Servables that can be called, as ``numbers/1``.
         failed: Servables that cannot, and why.
     """
 
     address: str
+    http: str
     ready: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
 
@@ -59,6 +68,21 @@ def build_methods(engine: Engine) -> Methods:
     return {**methods, **health_methods(engine, methods)}
 
 
+def build_apis(engine: Engine) -> HttpApis:
+    """Every HTTP API by the first part of its path."""
+    return health_apis(engine)
+
+
+def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
+    """The application over *engine*, for any ASGI server."""
+    options = Options(
+        max_message_bytes=config.max_message_bytes,
+        http_timeout_s=config.rest_api_timeout_in_ms / 1e3 or None,
+        allows_cors=config.enable_cors_support,
+    )
+    return AsgiApp(build_methods(engine), build_apis(engine), options)
+
+
 async def serve(
     config: ServerConfig, stop: asyncio.Event, announce: Callable[[Started], None]
 ) -> None:
@@ -72,34 +96,34 @@ async def serve(
         announce: Called once, when everything is loaded.
     """
     engine = build_engine(config)
-    app = AsgiApp(
-        build_methods(engine),
-        lambda: engine.is_ready,
-        max_message_bytes=config.max_message_bytes,
-    )
-    server = Server(app, _h2corn_config(config))
-    serving = asyncio.create_task(server.serve())
-    try:
-        await _first_of(serving, server.wait_started())
-        await engine.load_all()
-        announce(_started(engine, server.addresses[0]))
-        await _first_of(serving, stop.wait())
-        # Health says no first; h2corn then refuses connections, tells the clients to go
-        # elsewhere, and waits for the calls that have begun.
-        engine.drain()
-    finally:
-        server.shutdown()
-        await serving
-        engine.close()
+    app = build_app(config, engine)
+    with listening(config.host, (config.port, config.rest_api_port)) as sockets:
+        server = Server(app, _h2corn_config(config, sockets))
+        serving = asyncio.create_task(server.serve())
+        try:
+            await _first_of(serving, server.wait_started())
+            await engine.load_all()
+            announce(_started(engine, sockets))
+            await _first_of(serving, stop.wait())
+            # Health says no first; then connections are refused, the clients told to go
+            # elsewhere, and the calls that have begun are waited for.
+            engine.drain()
+        finally:
+            server.shutdown()
+            await asyncio.sleep(_ACCEPTING_ENDS_S)
+            refuse_more(sockets)
+            await serving
+            engine.close()
 
 
-def _h2corn_config(config: ServerConfig) -> Config:
+def _h2corn_config(config: ServerConfig, sockets: Sequence[socket.socket]) -> Config:
     return Config(
-        bind=(f"{config.host}:{config.port}",),
+        bind=tuple(dict.fromkeys(f"fd://{each.fileno()}" for each in sockets)),
         lifespan="off",
         grpc=True,
         access_log=False,
         max_concurrent_streams=1024,
+        max_request_body_size=0,  # ours is max_message_bytes
         timeout_graceful_shutdown=config.drain_s,
         # A health watch may say nothing for hours.
         timeout_keep_alive=0.0,
@@ -115,10 +139,11 @@ async def _first_of(serving: asyncio.Task[None], wanted: object) -> None:
         await serving
 
 
-def _started(engine: Engine, address: str) -> Started:
+def _started(engine: Engine, sockets: Sequence[socket.socket]) -> Started:
     statuses = [status for name in engine.models() for status in engine.statuses(name)]
     return Started(
-        address,
+        address_of(sockets[0]),
+        address_of(sockets[1]),
         ready=tuple(str(each.model) for each in statuses if each.state is State.AVAILABLE),
         failed=tuple((str(each.model), each.error) for each in statuses if each.error),
     )

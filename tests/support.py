@@ -90,6 +90,7 @@ class RunningServer:
     """A server in this process, on its own thread and event loop."""
 
     address: str
+    http: str
     started: Started
     loop: asyncio.AbstractEventLoop
     stop: asyncio.Event
@@ -98,7 +99,7 @@ class RunningServer:
 @contextmanager
 def running_server(store: Path, **settings: object) -> Iterator[RunningServer]:
     """Serve *store* on a port that the system chooses, until the block ends."""
-    config = replace(ServerConfig(store=store, port=0, drain_s=5.0), **settings)  # type: ignore[arg-type]
+    config = replace(ServerConfig(store=store, port=0, rest_api_port=0, drain_s=5.0), **settings)  # type: ignore[arg-type]
     ready: list[RunningServer] = []
     begun = threading.Event()
     failure: list[BaseException] = []
@@ -108,7 +109,7 @@ def running_server(store: Path, **settings: object) -> Iterator[RunningServer]:
         loop = asyncio.get_running_loop()
 
         def announce(started: Started) -> None:
-            ready.append(RunningServer(started.address, started, loop, stop))
+            ready.append(RunningServer(started.address, started.http, started, loop, stop))
             begun.set()
 
         try:

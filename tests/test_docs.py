@@ -44,7 +44,15 @@ def test_the_curl_line_answers_what_the_readme_shows():
     (command,) = re.findall(r"^curl .*?\n.*?$", README, re.MULTILINE)
     port = free_port()
     with easel(
-        "up", "--store", str(BUNDLED_STORE), "--port", str(port), "--grpc-port", str(free_port())
+        "up",
+        "--store",
+        str(BUNDLED_STORE),
+        "--port",
+        str(port),
+        "--grpc-port",
+        str(free_port()),
+        "--rest-port",
+        str(free_port()),
     ) as up:
         read_until(up, "Easel is ready")
         done = subprocess.run(

@@ -11,16 +11,12 @@ from pathlib import Path
 
 from benchmarks.inputs import STORE_VARIABLE
 from serving.config import ServerConfig
-from serving.server import build_engine, build_methods
-from serving.transport.asgi import AsgiApp, Event, Receive, Send
+from serving.server import build_app, build_engine
+from serving.transport.asgi import Event, Receive, Send
 
 _config = ServerConfig(store=Path(os.environ[STORE_VARIABLE]))
 _engine = build_engine(_config)
-_app = AsgiApp(
-    build_methods(_engine),
-    lambda: _engine.is_ready,
-    max_message_bytes=_config.max_message_bytes,
-)
+_app = build_app(_config, _engine)
 
 
 async def app(scope: Event, receive: Receive, send: Send) -> None:

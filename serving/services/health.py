@@ -1,4 +1,4 @@
-"""gRPC's health service: the whole server under "", and each protocol's service."""
+"""Is it well: gRPC's health service for the server and each API, and HTTP's two pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from model_store.errors import ServableNotFound
 from serving.api import health
 from serving.engine.engine import Engine
+from serving.services.http import HttpApis, HttpRequest, HttpResponse
 from serving.services.methods import Call, Methods, ServerStream, Unary
 
 _WATCH_INTERVAL_S = 0.25
@@ -37,3 +38,27 @@ def health_methods(engine: Engine, paths: Iterable[str]) -> Methods:
             await asyncio.sleep(_WATCH_INTERVAL_S)
 
     return {health.CHECK: Unary(check), health.WATCH: ServerStream(watch)}
+
+
+def health_apis(engine: Engine) -> HttpApis:
+    """The two pages: the process lives; everything wanted can be called."""
+
+    async def alive(request: HttpRequest, call: Call) -> HttpResponse:
+        return _page(request, "/healthz", is_well=True)
+
+    async def ready(request: HttpRequest, call: Call) -> HttpResponse:
+        return _page(request, "/readyz", is_well=engine.is_ready)
+
+    return {"healthz": alive, "readyz": ready}
+
+
+def _page(request: HttpRequest, path: str, *, is_well: bool) -> HttpResponse:
+    if request.path != path:
+        return _text(404, b"not found\n")
+    if request.method != "GET":
+        return _text(405, b"use GET\n")
+    return _text(200, b"ok\n") if is_well else _text(503, b"not ready\n")
+
+
+def _text(status: int, body: bytes) -> HttpResponse:
+    return HttpResponse(body, status, b"text/plain")

@@ -42,5 +42,15 @@ class ServerStream:
     handle: Callable[[bytes, Call], AsyncIterator[bytes]]
 
 
-Method = Unary | ServerStream
+@dataclass(frozen=True, slots=True)
+class BidiStream:
+    """Several messages in, several out, in any order: answers may go before the last came.
+
+    The requests end when the client has sent its last; what is no message raises there.
+    """
+
+    handle: Callable[[AsyncIterator[bytes], Call], AsyncIterator[bytes]]
+
+
+Method = Unary | ServerStream | BidiStream
 Methods = Mapping[str, Method]

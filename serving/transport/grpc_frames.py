@@ -6,15 +6,15 @@ Source of every rule: the gRPC project's "gRPC over HTTP2" and "Compression" doc
 from __future__ import annotations
 
 import re
-import zlib
+from collections.abc import Iterator
 from urllib.parse import quote
 
-from model_store.errors import Code, InvalidRequest, MessageTooLarge, Unsupported
+from model_store.errors import Code, InvalidRequest
+from serving.transport.compression import inflate, too_large
 
 _TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _UNIT_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
-_PREFIX_BYTES = 5
-ACCEPTED_ENCODINGS = b"identity,deflate,gzip"
+PREFIX_BYTES = 5
 
 
 def encode_frame(message: bytes) -> bytes:
@@ -32,56 +32,67 @@ def decode_frame(body: bytes, encoding: bytes, max_bytes: int) -> bytes:
 
     Raises:
         InvalidRequest: There is not exactly one whole message.
-        Unsupported: The message is compressed in an unknown way.
+        UnknownEncoding: The message is compressed in an unknown way.
         MessageTooLarge: It is longer than *max_bytes*.
     """
-    if len(body) < _PREFIX_BYTES:
+    if len(body) < PREFIX_BYTES:
         raise InvalidRequest("the request holds no message")
-    length = int.from_bytes(body[1:_PREFIX_BYTES], "big")
+    length = int.from_bytes(body[1:PREFIX_BYTES], "big")
     if length > max_bytes:
         raise too_large(length, max_bytes)
-    if len(body) != _PREFIX_BYTES + length:
+    if len(body) != PREFIX_BYTES + length:
         raise InvalidRequest(
             f"the message is cut short or followed by more: {length} bytes were announced, "
-            f"{len(body) - _PREFIX_BYTES} came"
+            f"{len(body) - PREFIX_BYTES} came"
         )
-    message = body[_PREFIX_BYTES:]
-    if body[0] == 0:
+    return _plain(body[0], body[PREFIX_BYTES:], encoding, max_bytes)
+
+
+class FrameReader:
+    """Takes messages out of a body that arrives in parts, cut anywhere."""
+
+    def __init__(self, encoding: bytes, max_bytes: int) -> None:
+        self._encoding = encoding
+        self._max_bytes = max_bytes
+        self._pending = bytearray()
+
+    def feed(self, part: bytes) -> Iterator[bytes]:
+        """The messages that *part* completes.
+
+        Raises:
+            InvalidRequest: A frame is not one.
+            MessageTooLarge: One announces or holds more than the limit.
+            UnknownEncoding: One is compressed in an unknown way.
+        """
+        self._pending += part
+        while len(self._pending) >= PREFIX_BYTES:
+            length = int.from_bytes(self._pending[1:PREFIX_BYTES], "big")
+            if length > self._max_bytes:
+                raise too_large(length, self._max_bytes)
+            end = PREFIX_BYTES + length
+            if len(self._pending) < end:
+                return
+            with memoryview(self._pending) as view:
+                flag, message = view[0], bytes(view[PREFIX_BYTES:end])
+            del self._pending[:end]
+            yield _plain(flag, message, self._encoding, self._max_bytes)
+
+    def finish(self) -> None:
+        """Say that no more will come.
+
+        Raises:
+            InvalidRequest: A message is not whole.
+        """
+        if self._pending:
+            raise InvalidRequest("the last message is cut short")
+
+
+def _plain(flag: int, message: bytes, encoding: bytes, max_bytes: int) -> bytes:
+    if flag == 0:
         return message
-    if body[0] != 1:
-        raise InvalidRequest(f"unknown compression flag {body[0]}")
-    return _decompress(message, encoding, max_bytes)
-
-
-def too_large(length: int, max_bytes: int) -> MessageTooLarge:
-    """The error for a message of *length* bytes; it names the limit and the setting."""
-    return MessageTooLarge(
-        f"the message has {length} bytes, this server takes {max_bytes}; "
-        "send smaller batches, or start it with a larger --max_message_bytes"
-    )
-
-
-def _decompress(message: bytes, encoding: bytes, max_bytes: int) -> bytes:
-    if encoding == b"gzip":
-        window = 16 + zlib.MAX_WBITS
-    elif encoding == b"deflate":
-        window = zlib.MAX_WBITS
-    else:
-        raise Unsupported(
-            f"compression {encoding.decode('latin-1')!r} is not supported; "
-            f"use one of {ACCEPTED_ENCODINGS.decode()}"
-        )
-    inflater = zlib.decompressobj(window)
-    try:
-        # One byte more than allowed, so that a bomb is known without being unpacked.
-        plain = inflater.decompress(message, max_bytes + 1)
-    except zlib.error as error:
-        raise InvalidRequest(f"the message is not {encoding.decode()} data") from error
-    if len(plain) > max_bytes:
-        raise too_large(len(plain), max_bytes)
-    if not inflater.eof:
-        raise InvalidRequest(f"the {encoding.decode()} data is cut short")
-    return plain
+    if flag != 1:
+        raise InvalidRequest(f"unknown compression flag {flag}")
+    return inflate(message, encoding, max_bytes)
 
 
 def parse_timeout(value: bytes) -> float:

@@ -32,7 +32,15 @@ STROKES = {
 def address() -> Iterator[str]:
     port = free_port()
     with easel(
-        "up", "--store", str(BUNDLED_STORE), "--port", str(port), "--grpc-port", str(free_port())
+        "up",
+        "--store",
+        str(BUNDLED_STORE),
+        "--port",
+        str(port),
+        "--grpc-port",
+        str(free_port()),
+        "--rest-port",
+        str(free_port()),
     ) as process:
         read_until(process, "Easel is ready")
         yield f"http://127.0.0.1:{port}/"
@@ -148,7 +156,9 @@ def test_a_server_that_goes_away_is_said_and_the_drawing_stays(browser: Browser)
         page.goto(f"http://127.0.0.1:{port}/")
         draw(page, STROKES["3"])
         expect(page.locator("#notice")).to_be_visible()
-        with easel("serve", "--store", str(BUNDLED_STORE), "--port", str(grpc_port)) as server:
+        with easel(
+            "serve", "--store", str(BUNDLED_STORE), "--port", str(grpc_port), "--rest_api_port", "0"
+        ) as server:
             read_until(server, "easel serve: numbers/1")
             expect(page.locator("#label")).to_have_text("3", timeout=15_000)
             expect(page.locator("#notice")).to_be_hidden()

@@ -40,7 +40,15 @@ class Up:
 def up() -> Iterator[Up]:
     http_port, grpc_port = free_port(), free_port()
     with easel(
-        "up", "--store", str(BUNDLED_STORE), "--port", str(http_port), "--grpc-port", str(grpc_port)
+        "up",
+        "--store",
+        str(BUNDLED_STORE),
+        "--port",
+        str(http_port),
+        "--grpc-port",
+        str(grpc_port),
+        "--rest-port",
+        str(free_port()),
     ) as process:
         read_until(process, "Easel is ready")
         yield Up(process, f"http://127.0.0.1:{http_port}", grpc_port)
@@ -139,7 +147,9 @@ def test_an_adapter_without_server_answers_503_at_once_and_recovers():
         assert body["error"]["code"] == "UNAVAILABLE"  # type: ignore[index]
         assert "does not answer" in body["error"]["message"]  # type: ignore[index]
         assert time.monotonic() - begun < 2, "a refused connection must not wait for the deadline"
-        with easel("serve", "--store", str(BUNDLED_STORE), "--port", str(grpc_port)) as server:
+        with easel(
+            "serve", "--store", str(BUNDLED_STORE), "--port", str(grpc_port), "--rest_api_port", "0"
+        ) as server:
             read_until(server, "easel serve: numbers/1")
             recovered = wait_for(
                 lambda: post(f"{url}/api/numbers", {"base64_drawing": drawing()})[0] == 200
@@ -165,14 +175,27 @@ def test_ctrl_c_stops_both_and_frees_the_ports(up: Up, number: int):
 
 @pytest.mark.parametrize(
     ("command", "flag"),
-    [("up", "--port"), ("up", "--grpc-port"), ("serve", "--port"), ("adapter", "--port")],
+    [
+        ("up", "--port"),
+        ("up", "--grpc-port"),
+        ("up", "--rest-port"),
+        ("serve", "--port"),
+        ("serve", "--rest_api_port"),
+        ("adapter", "--port"),
+    ],
 )
 def test_a_taken_port_is_said_plainly(command: str, flag: str):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        others = ["--grpc-port", str(free_port())] if (command, flag) == ("up", "--port") else []
+        # Those that are looked at before it.
+        others = [
+            word
+            for each in {"up": ["--port", "--grpc-port"], "serve": ["--port"]}.get(command, [])
+            if each != flag
+            for word in (each, str(free_port()))
+        ]
         done = subprocess.run(
             easel_command(command, "--store", str(BUNDLED_STORE), flag, port, *others),
             capture_output=True, text=True, timeout=30, check=False,

@@ -116,6 +116,12 @@ def test_many_callers_at_once_get_their_own_rows(numbers_server):
         list(pool.map(ask, range(400)))
 
 
+def test_grpc_is_answered_on_the_http_port_too(numbers_server):
+    with grpc.insecure_channel(numbers_server.http) as channel:
+        data = caller(channel)(oip.MODEL_INFER, infer_request())
+    np.testing.assert_allclose(scores_of(data), SCORES, atol=1e-5)
+
+
 def test_only_the_wanted_outputs_come_back(call):
     request = tfs_pb.PredictRequest.FromString(predict_request())
     request.output_filter.append("scores")
@@ -307,11 +313,15 @@ def test_a_health_watch_sees_the_drain(tmp_path):
         ("GET", "/readyz", 200, "ok\n"),
         ("HEAD", "/readyz", 200, ""),
         ("POST", "/readyz", 405, "use GET\n"),
-        ("GET", "/nope", 404, "not found\n"),
+        ("GET", "/readyz/", 404, "not found\n"),
     ],
 )
-def test_health_pages_speak_plain_http(numbers_server, method, path, status, text):
-    request = urllib.request.Request(f"http://{numbers_server.address}{path}", method=method)
+@pytest.mark.parametrize("port", ["address", "http"])
+def test_health_pages_speak_plain_http_on_both_ports(
+    numbers_server, port, method, path, status, text
+):
+    address = getattr(numbers_server, port)
+    request = urllib.request.Request(f"http://{address}{path}", method=method)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             got = answer.status, answer.read().decode()
@@ -455,6 +465,31 @@ def test_a_stop_lets_the_calls_in_flight_finish(slow_server):
         wait_until_busy(channel)
         slow_server.loop.call_soon_threadsafe(slow_server.stop.set)
         assert begun.result(timeout=60)
+
+
+def test_a_drain_refuses_new_connections_at_once(slow_server):
+    with grpc.insecure_channel(slow_server.address) as channel:
+        begun = channel.unary_unary(oip.MODEL_INFER).future(slow_request(600))
+        watch = channel.unary_stream(health.WATCH)(b"")
+        assert health.decode_is_serving(next(watch))
+        slow_server.loop.call_soon_threadsafe(slow_server.stop.set)
+        assert not health.decode_is_serving(next(watch))
+        for address in (slow_server.address, slow_server.http):
+            assert is_refused(address), address
+        watch.cancel()
+        assert begun.result(timeout=60)
+
+
+def is_refused(address: str) -> bool:
+    """Whether connections are refused, now or within the moment that closing takes."""
+    host, port = address.split(":")
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:  # accepted by the kernel, and reset
+            continue
 
 
 def wait_until_busy(channel: grpc.Channel) -> None:

@@ -84,3 +84,37 @@ def test_messages_are_percent_encoded_and_come_back(message):
     encoded = headers.get(b"grpc-message", b"")
     assert all(0x20 <= byte <= 0x7E for byte in encoded)
     assert unquote(encoded.decode()) == message
+
+
+@given(st.data(), st.lists(st.binary(max_size=40), max_size=8))
+def test_a_stream_cut_anywhere_gives_the_same_messages(data, messages):
+    wire = b"".join(
+        compressed(gzip.compress(message)) if index % 2 else frames.encode_frame(message)
+        for index, message in enumerate(messages)
+    )
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=10)))
+    reader = frames.FrameReader(b"gzip", LIMIT)
+    got = []
+    for start, end in zip([0, *cuts], [*cuts, len(wire)], strict=True):
+        got += reader.feed(wire[start:end])
+    reader.finish()
+    assert got == messages
+
+
+@given(st.lists(st.binary(max_size=20), max_size=6), st.sampled_from([b"identity", b"gzip"]))
+def test_any_stream_is_messages_or_refused(parts, encoding):
+    reader = frames.FrameReader(encoding, LIMIT)
+    try:
+        for part in parts:
+            for message in reader.feed(part):
+                assert len(message) <= LIMIT
+        reader.finish()
+    except EaselError as error:
+        assert error.code in (Code.INVALID_ARGUMENT, Code.UNIMPLEMENTED, Code.RESOURCE_EXHAUSTED)
+
+
+def test_a_stream_that_ends_within_a_message_is_refused():
+    reader = frames.FrameReader(b"identity", LIMIT)
+    assert list(reader.feed(b"\0\0\0\0\2a")) == []
+    with pytest.raises(InvalidRequest, match="cut short"):
+        reader.finish()

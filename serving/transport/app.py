@@ -1,0 +1,47 @@
+"""The server as one ASGI application: gRPC calls and HTTP requests, on whichever port.
+
+Independent of the ASGI server under it.  No exception leaves this module: what a server
+makes of one is its own business, and a wrong "OK" is possible.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from serving.services.http import HttpApis
+from serving.services.methods import Methods
+from serving.transport.asgi import Event, Receive, Send
+from serving.transport.grpc import GrpcSide, is_grpc
+from serving.transport.http import HttpSide
+from serving.transport.options import Options
+
+logger = logging.getLogger(__name__)
+
+
+class AsgiApp:
+    """Answers every request; counts those it has not answered yet."""
+
+    def __init__(self, methods: Methods, apis: HttpApis, options: Options) -> None:
+        self._grpc = GrpcSide(methods, options.max_message_bytes)
+        self._http = HttpSide(apis, options)
+        self.in_flight = 0
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        self.in_flight += 1
+        try:
+            if scope["type"] != "http":
+                await send({"type": "websocket.close"})
+                return
+            headers = dict(scope["headers"])
+            if is_grpc(headers.get(b"content-type", b"")):
+                await self._grpc.answer(scope["path"], headers, receive, send)
+            else:
+                await self._http.answer(scope, headers, receive, send)
+        # OSError is what ASGI servers raise for a send after the client went away.
+        except OSError:
+            logger.debug("the client of %s went away", scope["path"])
+        except Exception:
+            logger.exception("%s could not be answered", scope["path"])
+        finally:
+            self.in_flight -= 1

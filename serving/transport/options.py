@@ -1,0 +1,20 @@
+"""What a deployment may choose about the transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the application behaves.
+
+    Attributes:
+        max_message_bytes: Longest message accepted, also once it is decompressed.
+        http_timeout_s: Longest time for one HTTP request; None for any.
+        allows_cors: Whether pages of other origins may call.
+    """
+
+    max_message_bytes: int
+    http_timeout_s: float | None = None
+    allows_cors: bool = False

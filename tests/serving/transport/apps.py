@@ -1,0 +1,82 @@
+"""The transport over a real socket, with methods and pages made for a test."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from h2corn import Config, Server
+
+from serving.services.http import HttpApis
+from serving.services.methods import Methods
+from serving.transport.app import AsgiApp
+from serving.transport.options import Options
+
+
+@dataclass(frozen=True)
+class RunningApp:
+    """An application under the real ASGI server, on its own thread."""
+
+    address: str
+    app: AsgiApp
+
+
+@contextmanager
+def running_app(
+    methods: Methods, apis: HttpApis | None = None, options: Options | None = None
+) -> Iterator[RunningApp]:
+    """Serve until the block ends."""
+    app = AsgiApp(methods, apis or {}, options or Options(max_message_bytes=1_000_000))
+    config = Config(bind=("127.0.0.1:0",), lifespan="off", grpc=True, access_log=False)
+    server = Server(app, config)
+    begun = threading.Event()
+    ready: list[str] = []
+
+    async def run() -> None:
+        serving = asyncio.create_task(server.serve())
+        await server.wait_started()
+        ready.append(server.addresses[0])
+        begun.set()
+        await serving
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), name="test-app")
+    thread.start()
+    assert begun.wait(30)
+    try:
+        yield RunningApp(ready[0], app)
+    finally:
+        server.shutdown()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an HTTP client sees."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def ask(
+    address: str,
+    path: str,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """One request on a connection of its own; nothing is unpacked."""
+    connection = http.client.HTTPConnection(address, timeout=30)
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        answer = connection.getresponse()
+        names = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, names, answer.read())
+    finally:
+        connection.close()
