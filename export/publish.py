@@ -120,7 +120,7 @@ def _signature(session: ort.InferenceSession, contract: ImageContract) -> Signat
         raise ExportRefused(f"the graph wants the inputs {found}; only {contract.tensor} is known")
     specs = [_spec(node) for node in session.get_outputs()]
     for spec in specs:
-        if spec.shape[:1] != (None,):
+        if spec.shape is None or spec.shape[:1] != (None,):
             raise ExportRefused(f"the batch axis was baked into the output {spec}")
     image = TensorSpec(contract.tensor, "uint8", (None, *contract.shape))
     return Signature((image,), tuple(specs))

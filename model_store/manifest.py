@@ -14,10 +14,12 @@ from typing import Any, Literal, cast, get_args
 from model_store import contract
 from model_store.contract import ImageContract
 from model_store.errors import BadVersion
-from model_store.spec import DEFAULT_SIGNATURE, Method, ModelVersion, Signature, TensorSpec
+from model_store.spec import Method, ModelVersion, Signature, TensorSpec
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA = 1
+
+Format = Literal["onnx", "saved_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,12 @@ class Manifest:
         model: Which servable this is.
         format: How the files are to be loaded.
         created: When it was published, ISO 8601 in UTC.
-        signatures: By name; every servable has ``serving_default``.
+        signatures: By name; at least one, and ``serving_default`` where a way is the usual one.
         files: Every file but the manifest, by path relative to the directory.
         input_contract: How a picture becomes the input tensor; None for other models.
         labels_file: Class names, one a line, for axis 1 of the scores.
-        golden_file: Golden samples: arrays named ``input:NAME`` and ``output:NAME``.
+        golden_file: Golden samples: arrays named ``input:NAME`` and ``output:NAME``; those of
+            another signature than ``serving_default`` have ``SIGNATURE/`` before that.
         parity_file: The parity report.
         tag: A human name for the version.
         source: What it was made from: file name, kind, SHA-256.
@@ -48,7 +51,7 @@ class Manifest:
     """
 
     model: ModelVersion
-    format: Literal["onnx"]
+    format: Format
     created: str
     signatures: Mapping[str, Signature]
     files: Mapping[str, FileDigest]
@@ -80,10 +83,10 @@ def decode(text: str) -> Manifest:
         value = json.loads(text)
         if value["schema"] != SCHEMA:
             raise BadVersion(f"{MANIFEST_FILE} has schema {value['schema']}, this is {SCHEMA}")
-        if value["format"] != "onnx":
+        if value["format"] not in get_args(Format):
             raise BadVersion(f"{MANIFEST_FILE}: no runtime for format {value['format']!r}")
-        if DEFAULT_SIGNATURE not in value["signatures"]:
-            raise BadVersion(f"{MANIFEST_FILE} has no signature {DEFAULT_SIGNATURE}")
+        if not value["signatures"]:
+            raise BadVersion(f"{MANIFEST_FILE} has no signature")
         files = {name: _digest(item) for name, item in value["files"].items()}
         picture = value.get("input_contract")
         return Manifest(
@@ -153,5 +156,6 @@ def _method(value: Any) -> Method:
 
 
 def _spec(value: Mapping[str, Any]) -> TensorSpec:
-    shape = tuple(None if axis is None else _count(axis) for axis in value["shape"])
+    axes = value["shape"]
+    shape = None if axes is None else tuple(None if a is None else _count(a) for a in axes)
     return TensorSpec(_text(value["name"]), _text(value["dtype"]), shape)

@@ -25,11 +25,12 @@ class TensorSpec:
         name: The tensor's name in the exported graph.
         dtype: numpy's name for the element type, or ``bytes``.
         shape: Axis lengths; ``None`` fits any length.  Axis 0 is the batch axis if None.
+            None instead of a tuple: any rank fits.
     """
 
     name: str
     dtype: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
 
     def check(self, dtype: str, shape: tuple[int, ...]) -> None:
         """Raise TensorMismatch unless a tensor of *dtype* and *shape* fits."""
@@ -38,6 +39,8 @@ class TensorSpec:
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether *shape* has this rank and, where fixed, these axis lengths."""
+        if self.shape is None:
+            return True
         if len(shape) != len(self.shape):
             return False
         for want, got in zip(self.shape, shape, strict=True):
@@ -46,6 +49,8 @@ class TensorSpec:
         return True
 
     def __str__(self) -> str:
+        if self.shape is None:
+            return f"{self.name}: {self.dtype}[...]"
         axes = ", ".join("N" if axis is None else str(axis) for axis in self.shape)
         return f"{self.name}: {self.dtype}[{axes}]"
 
@@ -67,7 +72,10 @@ class Signature:
     @property
     def is_batched(self) -> bool:
         """Whether axis 0 of every tensor is a batch axis of free length."""
-        return all(spec.shape[:1] == (None,) for spec in (*self.inputs, *self.outputs))
+        return all(
+            spec.shape is not None and spec.shape[:1] == (None,)
+            for spec in (*self.inputs, *self.outputs)
+        )
 
 
 @dataclass(frozen=True, slots=True, order=True)

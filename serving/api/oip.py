@@ -144,6 +144,8 @@ def explain_mismatch(signature: Signature, prediction: Prediction) -> str:
 
 
 def _wire_shape(spec: TensorSpec) -> list[int]:
+    if spec.shape is None:  # the protocol cannot say "any rank"
+        return [-1]
     return [-1 if size is None else size for size in spec.shape]
 
 

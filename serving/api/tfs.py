@@ -228,7 +228,8 @@ def encode_metadata(model: ModelVersion, signatures: Mapping[str, Signature]) ->
 
 def _tensor_info(spec: TensorSpec) -> tf.TensorInfo:
     info = tf.TensorInfo(name=f"{spec.name}:0", dtype=_DTYPES[spec.dtype])
-    for size in spec.shape:
+    info.tensor_shape.unknown_rank = spec.shape is None
+    for size in spec.shape or ():
         info.tensor_shape.dim.add().size = -1 if size is None else size
     info.tensor_shape.SetInParent()
     return info

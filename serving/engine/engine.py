@@ -172,8 +172,11 @@ class Engine:
         )
 
     def close(self) -> None:
-        """End the threads; runs that have begun finish."""
+        """End the threads and free the models; runs that have begun may fail."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        for versions in self._servables.values():
+            for servable in versions.values():
+                servable.close()
 
 
 def require(found: Servable | Missing, ref: ModelRef) -> Servable:

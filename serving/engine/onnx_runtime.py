@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import posixpath
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from model_store.errors import BadVersion
-from model_store.spec import Signature, TensorSpec
+from model_store.errors import BadVersion, EaselError, TensorMismatch
+from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
 from serving.api.calls import Tensor, Tensors
-from serving.engine.session import Abort
+from serving.engine.onnx_file import read_facts
+from serving.engine.session import Abort, Session
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -21,15 +23,64 @@ _DTYPES = {
 }
 
 
-class OrtSession:
-    """One ONNX graph in memory."""
+class OnnxModel:
+    """One ONNX graph in memory; all of its signatures run the same session."""
 
-    def __init__(self, path: Path, *, intra_op_threads: int) -> None:
-        """Load and optimise the graph at *path*.
+    is_remote = False  # a run is a call in this process
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        intra_op_threads: int,
+        names: Iterable[str] = (DEFAULT_SIGNATURE,),
+        may_read: Collection[str] | None = None,
+    ) -> None:
+        """Load the graph at *path*.
+
+        Args:
+            path: The ONNX file.
+            intra_op_threads: Threads of one run.
+            names: Of the signatures; a graph knows of none.
+            may_read: Files beside it that weights may come from; None for any.
 
         Raises:
-            BadVersion: ONNX Runtime cannot load it.
+            BadVersion: ONNX Runtime cannot load it, or it reads other files.
         """
+        session = OrtSession(path, intra_op_threads=intra_op_threads, may_read=may_read)
+        self._signatures = dict.fromkeys(names, session.signature)
+        self._session: OrtSession | None = session
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """The whole graph, under each of the names."""
+        return self._signatures
+
+    def session(self, signature: str) -> Session:
+        """The graph's session, whichever the *signature*."""
+        if self._session is None or signature not in self._signatures:
+            raise EaselError(f"the model was unloaded, or has no signature {signature}")
+        return self._session
+
+    def close(self) -> None:
+        """Let go of the graph; it is freed when the last run has ended."""
+        self._session = None
+
+
+class OrtSession:
+    """Runs of one graph."""
+
+    def __init__(
+        self, path: Path, *, intra_op_threads: int, may_read: Collection[str] | None = None
+    ) -> None:
+        """Load and optimise the graph at *path*; see ``OnnxModel``.
+
+        Raises:
+            BadVersion: ONNX Runtime cannot load it, or it reads other files.
+        """
+        facts = read_facts(path)
+        if may_read is not None:
+            _check_external(path, facts.external, may_read)
         options = ort.SessionOptions()
         options.intra_op_num_threads = intra_op_threads
         options.inter_op_num_threads = 1
@@ -38,34 +89,50 @@ class OrtSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             # From a path and not from bytes: weights beside the graph are found that way.
-            self._session = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         # ONNX Runtime's exceptions have no common base of their own.
         except Exception as error:
-            raise BadVersion(f"{path}: ONNX Runtime cannot load it: {error}") from error
-
-    @property
-    def signature(self) -> Signature:
-        """What the graph itself says it takes and gives."""
-        return Signature(
-            tuple(_spec(node) for node in self._session.get_inputs()),
-            tuple(_spec(node) for node in self._session.get_outputs()),
+            raise BadVersion(
+                f"{path}: ONNX Runtime {ort.__version__} cannot load it ({facts}): {error}"
+            ) from error
+        self.signature = _signature(session, facts.unranked)
+        self._session = session
+        self._texts = frozenset(
+            spec.name for spec in self.signature.inputs if spec.dtype == "bytes"
         )
 
     def run(
         self, outputs: Sequence[str], inputs: Tensors, abort: Abort | None = None
     ) -> list[Tensor]:
-        """Compute the named *outputs*, in that order; see ``Session``."""
+        """Compute the named *outputs*, in that order; see ``Session``.
+
+        Raises:
+            TensorMismatch: A string is not UTF-8, which ONNX Runtime cannot take.
+        """
         options: ort.RunOptions | None = None
         if abort is not None:
             options = ort.RunOptions()
             abort.bind(lambda: setattr(options, "terminate", True))
+        if self._texts:
+            inputs = {
+                name: _bytes_as_text(name, tensor) if name in self._texts else tensor
+                for name, tensor in inputs.items()
+            }
         results: list[Tensor] = self._session.run(outputs, inputs, options)
-        return [_strings_as_bytes(result) for result in results]
+        return [_text_as_bytes(result) for result in results]
 
 
-def _strings_as_bytes(tensor: Tensor) -> Tensor:
+def _bytes_as_text(name: str, tensor: Tensor) -> Tensor:
+    """ONNX Runtime would take ``repr`` of a bytes object."""
+    decoded = np.empty(tensor.size, object)
+    try:
+        decoded[:] = [item.decode("utf-8") for item in tensor.flat]
+    except UnicodeDecodeError as error:
+        raise TensorMismatch(f"input {name!r}: a string is not UTF-8: {error}") from error
+    return decoded.reshape(tensor.shape)
+
+
+def _text_as_bytes(tensor: Tensor) -> Tensor:
     if tensor.dtype != np.object_:
         return tensor
     encoded = np.empty(tensor.size, object)
@@ -73,7 +140,25 @@ def _strings_as_bytes(tensor: Tensor) -> Tensor:
     return encoded.reshape(tensor.shape)
 
 
-def _spec(node: ort.NodeArg) -> TensorSpec:
+def _check_external(path: Path, external: Collection[str], may_read: Collection[str]) -> None:
+    for location in sorted(external):
+        if posixpath.normpath(location) not in may_read:
+            raise BadVersion(
+                f"{path}: its weights are in {location!r}, which is not among the manifest's files"
+            )
+
+
+def _signature(session: ort.InferenceSession, unranked: Collection[str]) -> Signature:
+    return Signature(
+        tuple(_spec(node, unranked) for node in session.get_inputs()),
+        tuple(_spec(node, unranked) for node in session.get_outputs()),
+    )
+
+
+def _spec(node: ort.NodeArg, unranked: Collection[str]) -> TensorSpec:
     dtype = _DTYPES.get(node.type) or node.type.removeprefix("tensor(").removesuffix(")")
+    # An empty shape is a scalar's, or nobody's; ONNX Runtime may have inferred the others.
+    if not node.shape and node.name in unranked:
+        return TensorSpec(node.name, dtype, None)
     shape = tuple(size if isinstance(size, int) else None for size in node.shape)
     return TensorSpec(node.name, dtype, shape)

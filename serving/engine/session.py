@@ -49,12 +49,17 @@ class LoadedModel(Protocol):
     """One version's files in memory, or in another process."""
 
     @property
+    def is_remote(self) -> bool:
+        """Whether a run waits for another process, which may take any time."""
+        ...
+
+    @property
     def signatures(self) -> Mapping[str, Signature]:
         """What the files themselves say they take and give, by signature."""
         ...
 
     def session(self, signature: str) -> Session:
-        """The session of one of the signatures."""
+        """The session of one of the manifest's signatures."""
         ...
 
     def close(self) -> None:

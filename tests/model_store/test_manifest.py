@@ -20,7 +20,7 @@ SPECS = st.builds(
     TensorSpec,
     name=st.text(),
     dtype=st.sampled_from(["uint8", "float32", "bytes"]),
-    shape=st.lists(st.none() | st.integers(0, 9), max_size=4).map(tuple),
+    shape=st.none() | st.lists(st.none() | st.integers(0, 9), max_size=4).map(tuple),
 )
 SIGNATURES = st.builds(
     Signature,
@@ -40,7 +40,7 @@ def manifests_of_any_kind(draw) -> Manifest:
     named = st.none() | st.sampled_from(sorted(files)) if files else st.none()
     return Manifest(
         model=ModelVersion(draw(st.text()), draw(st.integers(0))),
-        format="onnx",
+        format=draw(st.sampled_from(["onnx", "saved_model"])),
         created=draw(st.text()),
         signatures={"serving_default": draw(SIGNATURES), draw(st.text()): draw(SIGNATURES)},
         files=files,
@@ -115,11 +115,12 @@ def test_a_key_of_a_later_easel_is_passed_over():
     [
         ({"schema": 2}, "has schema 2, this is 1"),
         ({"schema": None}, "has schema None"),
-        ({"format": "saved_model"}, "no runtime for format 'saved_model'"),
+        ({"format": "torchscript"}, "no runtime for format 'torchscript'"),
+        ({"format": ["onnx"]}, "no runtime for format"),
         ({"format": None}, "no runtime for format None"),
-        ({"signatures": {}}, "no signature serving_default"),
-        ({"signatures": []}, "no signature serving_default"),
-        ({"signatures": None}, "cannot be read"),
+        ({"signatures": {}}, "has no signature"),
+        ({"signatures": ["serving_default"]}, "cannot be read"),
+        ({"signatures": None}, "has no signature"),
         ({"signatures": {"serving_default": {}}}, "lacks 'inputs'"),
         ({"signatures": {"serving_default": {"inputs": []}}}, "lacks 'outputs'"),
         ({"signatures": {"serving_default": None}}, "cannot be read"),

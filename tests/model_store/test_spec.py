@@ -60,3 +60,11 @@ def test_servables_sort_by_name_and_then_by_number_and_read_as_a_path():
     two, ten = ModelVersion("numbers", 2), ModelVersion("numbers", 10)
     assert sorted([ten, two, ModelVersion("cats", 11)])[1:] == [two, ten]
     assert str(ten) == "numbers/10"
+
+
+@given(st.lists(st.integers(0, 9), max_size=5))
+def test_a_spec_of_unknown_rank_fits_any_shape_and_is_not_batched(shape):
+    spec = TensorSpec("x", "float32", None)
+    assert spec.fits(tuple(shape))
+    assert str(spec) == "x: float32[...]"
+    assert not Signature((spec,), (SCORES,)).is_batched
