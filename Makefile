@@ -6,6 +6,8 @@ RUNTIME = .venv
 DEV = .venv-dev
 TFS_CLIENT = .venv-tfs-client
 TRITON_CLIENT = .venv-triton-client
+TRITON_SERVER = .venv-triton-server
+KSERVE_CLIENT = .venv-kserve-client
 
 .PHONY: run test bench check format models environments clean
 .DEFAULT_GOAL := run
@@ -16,7 +18,7 @@ run: $(RUNTIME)/.installed
 test: environments
 	$(DEV)/bin/python -m pytest $(TESTS)
 
-environments: $(RUNTIME)/.installed $(DEV)/.installed $(TFS_CLIENT)/.installed $(TRITON_CLIENT)/.installed
+environments: $(RUNTIME)/.installed $(DEV)/.installed $(TFS_CLIENT)/.installed $(TRITON_CLIENT)/.installed $(KSERVE_CLIENT)/.installed $(TRITON_SERVER)/.installed
 
 check: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
@@ -64,5 +66,19 @@ $(TRITON_CLIENT)/.installed: tests/conformance/triton-client.txt
 	@$(TRITON_CLIENT)/bin/python $(PIP) -r $<
 	@touch $@
 
+$(KSERVE_CLIENT)/.installed: tests/conformance/kserve-client.txt
+	@echo "installing into $(KSERVE_CLIENT) ..."
+	@test -x $(KSERVE_CLIENT)/bin/python || $(PYTHON) -m venv $(KSERVE_CLIENT)
+	@$(KSERVE_CLIENT)/bin/python $(PIP) -r $<
+	@touch $@
+
+$(TRITON_SERVER)/.installed: tests/conformance/triton-server.txt
+	@echo "installing into $(TRITON_SERVER) ..."
+	@test -x $(TRITON_SERVER)/bin/python || $(PYTHON) -m venv $(TRITON_SERVER)
+	@$(TRITON_SERVER)/bin/python $(PIP) -r $<
+	@# Its dependencies belong to its Python side; the server in it needs none of them.
+	@$(TRITON_SERVER)/bin/python $(PIP) --no-deps nvidia-pytriton==0.7.0
+	@touch $@
+
 clean:
-	rm -rf $(RUNTIME) $(DEV) $(TFS_CLIENT) $(TRITON_CLIENT) build .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(RUNTIME) $(DEV) $(TFS_CLIENT) $(TRITON_CLIENT) $(KSERVE_CLIENT) $(TRITON_SERVER) build .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info

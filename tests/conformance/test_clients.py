@@ -6,8 +6,6 @@ They get the scores that ONNX Runtime gives directly.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,9 @@ import onnxruntime as ort
 import pytest
 
 from serving.api.protos import pool
-from tests.support import BUNDLED_STORE, ROOT, RunningServer
+from tests.conformance.environments import run_in
+from tests.support import BUNDLED_STORE, RunningServer
 
-HERE = Path(__file__).parent
 VERSION = BUNDLED_STORE / "numbers" / "1"
 
 
@@ -31,24 +29,9 @@ def images(tmp_path_factory) -> tuple[Path, np.ndarray]:
     return path, session.run(None, {"image": batch})[0]
 
 
-def run_in(environment: str, script: str, *arguments: str):
-    """Run one of the scripts beside this file in a client's environment; its JSON."""
-    variable = f"EASEL_{environment.upper()}_PYTHON"
-    default = ROOT / f".venv-{environment}-client" / "bin" / "python"
-    python = os.environ.get(variable, str(default))
-    if not Path(python).exists():
-        pytest.skip(f"no environment for the {environment} client; `make environments` makes it")
-    done = subprocess.run(
-        [python, str(HERE / script), *arguments],
-        capture_output=True, text=True, timeout=170, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_the_tf_serving_client_gets_what_onnx_runtime_gives(numbers_server: RunningServer, images):
     path, scores = images
-    got = run_in("tfs", "tfs_client.py", numbers_server.address, str(path))
+    got = json.loads(run_in("tfs", "tfs_client.py", numbers_server.address, str(path)))
     for answer in (got["predict"], got["predict_version"]):
         np.testing.assert_allclose(answer["scores"], scores, atol=1e-6)
         assert answer["version"] == 1
@@ -59,7 +42,7 @@ def test_the_tf_serving_client_gets_what_onnx_runtime_gives(numbers_server: Runn
 
 def test_the_triton_client_gets_what_onnx_runtime_gives(numbers_server: RunningServer, images):
     path, scores = images
-    got = run_in("triton", "triton_client.py", numbers_server.address, str(path))
+    got = json.loads(run_in("triton", "triton_client.py", numbers_server.address, str(path)))
     assert (got["live"], got["ready"], got["model_ready"]) == (True, True, [True, True, False])
     for form in ("infer", "infer_gzip", "infer_named_output", "infer_aio"):
         np.testing.assert_allclose(got[form]["scores"], scores, atol=1e-6)
@@ -75,7 +58,7 @@ def test_the_triton_client_gets_what_onnx_runtime_gives(numbers_server: RunningS
 
 @pytest.mark.parametrize("client", ["tfs", "triton"])
 def test_our_messages_have_the_official_names_numbers_and_types(client: str):
-    official = run_in(client, "wire_shapes.py", client)
+    official = json.loads(run_in(client, "wire_shapes.py", client))
     compared = 0
     for name, fields in official.items():
         try:

@@ -1,0 +1,36 @@
+"""Servers of the conformance tests' models: ours, and a real Triton."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.models import write_store, write_triton_repository
+from tests.conformance.triton_server import CannotRun, Triton, triton_server
+from tests.support import RunningServer, running_server
+
+
+@pytest.fixture(scope="session")
+def conformance_store(tmp_path_factory) -> Path:
+    """Several models and versions."""
+    return write_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="session")
+def server(conformance_store: Path) -> Iterator[RunningServer]:
+    """Easel, serving them."""
+    with running_server(conformance_store) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def triton(conformance_store: Path, tmp_path_factory) -> Iterator[Triton]:
+    """A real Triton with the same graphs."""
+    repository = write_triton_repository(tmp_path_factory.mktemp("repository"), conformance_store)
+    try:
+        with triton_server(repository, tmp_path_factory.mktemp("triton")) as running:
+            yield running
+    except CannotRun as reason:
+        pytest.skip(str(reason))

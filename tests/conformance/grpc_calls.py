@@ -1,0 +1,54 @@
+"""Runs in the environment of ``tritonclient[grpc]``: the same calls to several servers.
+
+    python grpc_calls.py ADDRESS... < calls.json > answers.json
+
+Calls are ``[[method, [request, ...]], ...]`` with requests in protobuf's JSON form; for
+each there is one text for each address: the status and message, or what was answered.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import grpc
+from google.protobuf import json_format
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+
+def main(*addresses: str) -> None:
+    calls = json.load(sys.stdin)
+    stubs = [
+        service_pb2_grpc.GRPCInferenceServiceStub(grpc.insecure_channel(address))
+        for address in addresses
+    ]
+    json.dump(
+        [[answer(stub, method, requests) for stub in stubs] for method, requests in calls],
+        sys.stdout,
+    )
+
+
+def answer(stub, method: str, requests: list[dict]) -> list[object]:
+    """``[code, details, [response, ...]]``."""
+    service = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    name = service.methods_by_name[method].input_type.name
+    messages = [
+        json_format.ParseDict(request, getattr(service_pb2, name)()) for request in requests
+    ]
+    responses: list[object] = []
+    try:
+        if method == "ModelStreamInfer":
+            stream = stub.ModelStreamInfer(iter(messages), timeout=20)
+            responses.extend(as_dict(response) for response in stream)
+        else:
+            responses.append(as_dict(getattr(stub, method)(messages[0], timeout=20)))
+    except grpc.RpcError as error:
+        return [error.code().name, error.details(), responses]
+    return ["OK", "", responses]
+
+
+def as_dict(message) -> dict:
+    return json_format.MessageToDict(message, preserving_proto_field_name=True)
+
+
+main(*sys.argv[1:])

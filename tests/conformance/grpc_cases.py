@@ -1,0 +1,163 @@
+"""Open Inference requests over gRPC, good and bad, in protobuf's JSON form."""
+
+from __future__ import annotations
+
+import struct
+from base64 import b64encode
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.conformance.http_cases import datatype, ones
+from tests.conformance.models import KINDS
+
+ROW = [1.0, 2.0, 3.0, 4.0]
+RAW = b64encode(struct.pack("<4f", *ROW)).decode()
+_FIELDS = {"bool": "bool", "bytes": "bytes", "float32": "fp32", "float64": "fp64",
+           "int64": "int64", "uint64": "uint64"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcCase:
+    """One call, or one stream of requests, and what to call it."""
+
+    name: str
+    method: str
+    requests: tuple[dict[str, object], ...]
+
+
+def call(name: str, method: str, /, **request) -> GrpcCase:
+    """A unary call."""
+    return GrpcCase(name, method, (request,))
+
+
+def tensor(name="x", datatype="FP32", shape=(1, 4), **contents) -> dict[str, object]:
+    """An input; its contents by their field."""
+    made: dict[str, object] = {"name": name, "datatype": datatype, "shape": shape}
+    return made | ({"contents": contents} if contents else {})
+
+
+def request(*inputs, model="add", version="", raw=(), **more) -> dict[str, object]:
+    """A ModelInferRequest; without inputs, of a good row as raw contents."""
+    if not inputs:
+        inputs, raw = (tensor(),), raw or (RAW,)
+    made = {"model_name": model, "model_version": version, "inputs": inputs, **more}
+    return made | ({"raw_input_contents": raw} if raw else {})
+
+
+def infer(name: str, *inputs, **more) -> GrpcCase:
+    """A ModelInfer call."""
+    return GrpcCase(f"infer: {name}", "ModelInfer", (request(*inputs, **more),))
+
+
+def encoded(data: bytes) -> str:
+    """Bytes as protobuf's JSON has them."""
+    return b64encode(data).decode()
+
+
+def typed_kind(kind: str) -> dict[str, object]:
+    """An input of two elements of a kind, in its typed field."""
+    values: list[object] = [True, False] if kind == "bool" else [1, 0]
+    if kind == "bytes":
+        values = [encoded(b"\xff"), ""]
+    whole = "uint" if kind.startswith("uint") else "int"
+    name = _FIELDS.get(kind, whole) + "_contents"
+    return tensor(f"in_{kind}", datatype(kind), [1, 2], **{name: values})
+
+
+METADATA = [
+    call("live", "ServerLive"),
+    call("ready", "ServerReady"),
+    call("server", "ServerMetadata"),
+    *(call(f"ready: {name or 'no name'} {version}", "ModelReady", name=name, version=version)
+      for name, version in (("add", ""), ("add", "1"), ("add", "9"), ("nope", ""), ("", ""),
+                            ("add", "abc"), ("scale", "2"))),
+    *(call(f"metadata: {name or 'no name'} {version}", "ModelMetadata", name=name, version=version)
+      for name, version in (("add", ""), ("add", "1"), ("add", "9"), ("nope", ""), ("", ""),
+                            ("add", "abc"), ("add", "0"), ("add", "-1"), ("text", ""),
+                            ("half", ""), ("pair", ""), ("fixed", ""), ("kinds", ""),
+                            ("numbers", ""), ("scale", ""), ("scale", "2"))),
+]  # fmt: skip
+
+GOOD = [
+    infer("a row"),
+    infer("typed contents", tensor(fp32_contents=ROW)),
+    infer("two rows", tensor(shape=[2, 4], fp32_contents=ROW * 2)),
+    infer("more rows than the maximum", tensor(shape=[9, 4], fp32_contents=ROW * 9)),
+    infer("no rows", tensor(shape=[0, 4]), raw=("",)),
+    infer("an id", id="seven"),
+    infer("a version", version="1"),
+    infer("newest without a version", model="scale"),
+    *(infer(f"scale {number}", model="scale", version=number) for number in ("1", "2", "3")),
+    infer("a named output", outputs=[{"name": "y"}]),
+    infer("outputs in another order", tensor("b", shape=[1, 3], fp32_contents=[5, 6, 7]),
+          tensor("a", shape=[1, 3], fp32_contents=[1, 2, 3]), model="pair",
+          outputs=[{"name": "difference"}, {"name": "total"}]),
+    infer("two inputs, two outputs", tensor("a", shape=[1, 3], fp32_contents=[5, 6, 7]),
+          tensor("b", shape=[1, 3], fp32_contents=[1, 2, 3]), model="pair"),
+    infer("an unknown parameter", parameters={"strange": {"string_param": "yes"}}),
+    infer("classes", outputs=[{"name": "y", "parameters": {"classification": {"int64_param": 2}}}]),
+    infer("strings", tensor(datatype="BYTES", shape=[1, 2]), model="text",
+          raw=(encoded(ones("bytes")),)),
+    infer("typed strings", tensor(datatype="BYTES", shape=[1, 2],
+                                  bytes_contents=[encoded(b"\xff"), ""]), model="text"),
+    infer("integers", tensor(datatype="INT32", shape=[1, 3], int_contents=[-(2**31), 0, 7]),
+          model="whole"),
+    infer("half precision", tensor(datatype="FP16"), model="half",
+          raw=(encoded(np.float16(ROW).tobytes()),)),
+    infer("no batch axis", tensor(shape=[2, 3], fp32_contents=[*ROW, 5, 6]), model="fixed"),
+    infer("a picture", tensor("image", "UINT8", [1, 28, 28, 1]), model="numbers",
+          raw=(encoded(bytes(784)),)),
+    infer("every datatype", *(tensor(f"in_{kind}", datatype(kind), [1, 2]) for kind in KINDS),
+          model="kinds", raw=tuple(encoded(ones(kind)) for kind in KINDS)),
+]  # fmt: skip
+
+MISTAKES = [
+    infer("raw and typed", tensor(fp32_contents=ROW), raw=(RAW,)),
+    infer("raw cut short", raw=(encoded(bytes(12)),)),
+    infer("raw too long", raw=(encoded(bytes(20)),)),
+    infer("raw missing for one of two", tensor("a", shape=[1, 3]), tensor("b", shape=[1, 3]),
+          model="pair", raw=(encoded(bytes(12)),)),
+    infer("raw too many", raw=(RAW, RAW)),
+    infer("no data", tensor()),
+    infer("the wrong typed field", tensor(int_contents=[1, 2, 3, 4])),
+    infer("two typed fields", tensor(fp32_contents=ROW, int_contents=[1])),
+    infer("typed too few", tensor(fp32_contents=ROW[:3])),
+    infer("typed too many", tensor(fp32_contents=[*ROW, 5])),
+    infer("typed half precision", tensor(datatype="FP16", fp32_contents=ROW), model="half"),
+    infer("typed of every datatype", *(typed_kind(kind) for kind in KINDS), model="kinds"),
+    infer("typed out of range", tensor("image", "UINT8", [1, 28, 28, 1], uint_contents=[300] * 784),
+          model="numbers"),
+    infer("no inputs", inputs=[]),
+    infer("an unknown model", model="nope"),
+    infer("no model", model=""),
+    infer("an unknown version", version="9"),
+    *(infer(f"version {version}", version=version)
+      for version in ("abc", "0", "-1", "1.5", "1abc", " 1", "99999999999999999999")),
+    infer("an unknown input", tensor("z", fp32_contents=ROW)),
+    infer("an unknown input too", tensor(fp32_contents=ROW), tensor("z", fp32_contents=ROW)),
+    infer("an input twice", tensor(fp32_contents=ROW), tensor(fp32_contents=ROW)),
+    infer("an input without a name", tensor("", fp32_contents=ROW)),
+    infer("one input of two", tensor("a", shape=[1, 3], fp32_contents=[1, 2, 3]), model="pair"),
+    infer("batches of two lengths", tensor("a", shape=[1, 3], fp32_contents=[1, 2, 3]),
+          tensor("b", shape=[2, 3], fp32_contents=[1, 2, 3] * 2), model="pair"),
+    infer("an unknown output", outputs=[{"name": "q"}]),
+    infer("an output twice", outputs=[{"name": "y"}, {"name": "y"}]),
+    infer("an unknown datatype", tensor(datatype="FLOAT", fp32_contents=ROW)),
+    infer("no datatype", tensor(datatype="", fp32_contents=ROW)),
+    infer("another datatype", tensor(datatype="INT32", int_contents=[1, 2, 3, 4])),
+    infer("another shape", tensor(shape=[1, 5], fp32_contents=[*ROW, 5])),
+    infer("another rank", tensor(shape=[4], fp32_contents=ROW)),
+    infer("an empty shape", tensor(shape=[], fp32_contents=[1])),
+    infer("a negative shape", tensor(shape=[-1, 4], fp32_contents=ROW)),
+    infer("a huge shape", tensor(shape=[2**40, 4]), raw=(RAW,)),
+    infer("a fixed shape wrong", tensor(shape=[1, 3], fp32_contents=[1, 2, 3]), model="fixed"),
+    infer("a string longer than its tensor", tensor(datatype="BYTES", shape=[1, 2]), model="text",
+          raw=(encoded(b"\x09\x00\x00\x00abcde"),)),
+    infer("a string without its length", tensor(datatype="BYTES", shape=[1, 2]), model="text",
+          raw=(encoded(b"\x01\x00\x00\x00ab\x00"),)),
+    infer("one string of two", tensor(datatype="BYTES", shape=[1, 2]), model="text",
+          raw=(encoded(b"\x01\x00\x00\x00a"),)),
+]  # fmt: skip
+
+GRPC_CASES: list[GrpcCase] = [*METADATA, *GOOD, *MISTAKES]
