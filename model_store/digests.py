@@ -26,12 +26,15 @@ def digest_folder(folder: Path) -> dict[str, FileDigest]:
 
 
 def verify_folder(folder: Path, files: Mapping[str, FileDigest]) -> None:
-    """Check every file that the manifest names, before any of them is opened as a model.
+    """Check a version's files against its manifest, before any is opened as a model.
 
     Raises:
         BadVersion: A file is missing, altered, a link, or reachable by another name too
-            (a hard link would let somebody alter it from outside the store).
+            (a hard link would let somebody alter it from outside the store); or one is
+            there that the manifest does not name (a graph could name it, unchecked).
     """
+    if folder.is_symlink():
+        raise BadVersion(f"{folder} is a symbolic link; copy the folder instead")
     for name, want in files.items():
         try:
             problem = _problem(folder, name, want)
@@ -39,6 +42,11 @@ def verify_folder(folder: Path, files: Mapping[str, FileDigest]) -> None:
             raise BadVersion(f"{folder}: {name!r} cannot be read: {error}") from error
         if problem:
             raise BadVersion(f"{folder}: {name} {problem}")
+    known = {*files, MANIFEST_FILE}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if name not in known and (path.is_symlink() or not path.is_dir()):
+            raise BadVersion(f"{folder}: {name} is not in the manifest; remove it")
 
 
 def _problem(folder: Path, name: str, want: FileDigest) -> str:
@@ -52,6 +60,6 @@ def _problem(folder: Path, name: str, want: FileDigest) -> str:
         return "is missing"
     if path.stat().st_nlink > 1:
         return "is hard-linked; copy it instead"
-    if digest_file(path) != want:
+    if path.stat().st_size != want.bytes or digest_file(path) != want:
         return "was altered; its SHA-256 is not the manifest's"
     return ""

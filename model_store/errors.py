@@ -7,6 +7,9 @@
     │   ├── EmptyDrawing
     │   └── TensorMismatch
     ├── SignatureNotFound       FAILED_PRECONDITION  400
+    ├── DeploymentRefused       FAILED_PRECONDITION  400
+    ├── Unauthenticated         UNAUTHENTICATED      401
+    ├── PermissionDenied        PERMISSION_DENIED    403
     ├── ServableNotFound        NOT_FOUND            404
     ├── Overloaded              RESOURCE_EXHAUSTED   429
     ├── MessageTooLarge         RESOURCE_EXHAUSTED   429
@@ -43,11 +46,13 @@ class Code(Enum):
     INVALID_ARGUMENT = (3, 400)
     DEADLINE_EXCEEDED = (4, 504)
     NOT_FOUND = (5, 404)
+    PERMISSION_DENIED = (7, 403)
     RESOURCE_EXHAUSTED = (8, 429)
     FAILED_PRECONDITION = (9, 400)
     UNIMPLEMENTED = (12, 501)
     INTERNAL = (13, 500)
     UNAVAILABLE = (14, 503)
+    UNAUTHENTICATED = (16, 401)
 
     def __init__(self, grpc_number: int, http: int) -> None:
         self.grpc_number = grpc_number
@@ -86,6 +91,24 @@ class SignatureNotFound(EaselError):
     """The model has no signature of that name."""
 
     code = Code.FAILED_PRECONDITION
+
+
+class DeploymentRefused(EaselError):
+    """The models, versions or version labels that are wanted cannot be served so."""
+
+    code = Code.FAILED_PRECONDITION
+
+
+class Unauthenticated(EaselError):
+    """The caller has not said who it is, and only some may do this."""
+
+    code = Code.UNAUTHENTICATED
+
+
+class PermissionDenied(EaselError):
+    """Nobody may do this here."""
+
+    code = Code.PERMISSION_DENIED
 
 
 class ServableNotFound(EaselError):

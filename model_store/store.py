@@ -1,33 +1,34 @@
 """The store on disk: which models and versions there are, and how one is published.
 
-    <root>/<model>/deployment.json     version labels
-    <root>/<model>/<version>/          immutable; appears by one rename
+    <root>/<model>/                    see ``model_store.folder``
+    <root>/<model>/.highest_version    the highest number ever given
 
 Readers see a version whole or not at all.
 """
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_store import manifest as manifests
-from model_store.digests import verify_folder
 from model_store.errors import BadVersion, EaselError, InvalidRequest, ServableNotFound
+from model_store.folder import VERSION_NAME, ModelFolder
 from model_store.manifest import MANIFEST_FILE, Manifest
 from model_store.spec import ModelVersion
 
-DEPLOYMENT_FILE = "deployment.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_VERSION = re.compile(r"[1-9][0-9]{0,17}")
-_UNFINISHED = ".publishing-"
+# How the name of a folder begins that is not a version yet.
+UNFINISHED = ".publishing-"
+# The highest number ever published: that of a deleted version is not given again.
+_HIGHEST = ".highest_version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,55 +47,29 @@ class Store:
             raise EaselError(f"the model store {self.root} cannot be read: {error}") from error
         return tuple(name for name in names if _NAME.fullmatch(name) and self.versions(name))
 
+    def model(self, name: str) -> ModelFolder:
+        """One model's folder, whether it is there or not.
+
+        Raises:
+            InvalidRequest: *name* could leave the store, or hide in it.
+        """
+        return ModelFolder(name, self.root / check_name(name))
+
     def versions(self, name: str) -> tuple[int, ...]:
         """Published version numbers of a model, ascending; empty when it is unknown."""
-        folder = self.root / check_name(name)
-        if not folder.is_dir():
-            return ()
-        return tuple(
-            sorted(
-                int(path.name)
-                for path in folder.iterdir()
-                if _VERSION.fullmatch(path.name) and (path / MANIFEST_FILE).is_file()
-            )
-        )
+        return self.model(name).versions()
 
     def folder(self, model: ModelVersion) -> Path:
         """Where a version's files are."""
-        return self.root / check_name(model.name) / str(model.number)
+        return self.model(model.name).folder(model.number)
 
     def manifest(self, model: ModelVersion) -> Manifest:
-        """Read a version's manifest; its files are not looked at.
-
-        Raises:
-            ServableNotFound: There is no such version.
-            BadVersion: The manifest cannot be read, or speaks of another servable.
-        """
-        path = self.folder(model) / MANIFEST_FILE
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError as error:
-            raise ServableNotFound(f"no version {model} in {self.root}") from error
-        except (OSError, ValueError) as error:
-            raise BadVersion(f"{path} cannot be read: {error}") from error
-        try:
-            found = manifests.decode(text)
-        except BadVersion as error:
-            raise BadVersion(f"{model}: {error}") from error
-        if found.model != model:
-            raise BadVersion(f"{path} says it is {found.model}")
-        return found
+        """Read a version's manifest; see ``ModelFolder.manifest``."""
+        return self.model(model.name).manifest(model.number)
 
     def verify(self, model: ModelVersion) -> Manifest:
-        """Read a version's manifest and check every file against it.
-
-        Raises:
-            ServableNotFound: There is no such version.
-            BadVersion: Something is missing, altered or linked.
-        """
-        found = self.manifest(model)
-        verify_folder(self.folder(model), found.files)
-        return found
+        """Read a version's manifest and check its files; see ``ModelFolder.verify``."""
+        return self.model(model.name).verify(model.number)
 
     def class_labels(self, found: Manifest) -> tuple[str, ...]:
         """Class names of a version, in the order of its scores; empty without a file.
@@ -111,21 +86,8 @@ class Store:
             raise BadVersion(f"{found.model}: the class labels cannot be read: {error}") from error
 
     def version_labels(self, name: str) -> Mapping[str, int]:
-        """Version labels of a model, as ``deployment.json`` has them.
-
-        Raises:
-            BadVersion: The file is damaged.
-        """
-        path = self.root / check_name(name) / DEPLOYMENT_FILE
-        try:
-            labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
-            return {str(label): int(number) for label, number in labels.items()}
-        except FileNotFoundError:
-            return {}
-        except (
-            OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError,
-        ) as error:  # fmt: skip
-            raise BadVersion(f"{path} cannot be read: {error!r}") from error
+        """Version labels of a model; see ``ModelFolder.version_labels``."""
+        return self.model(name).version_labels()
 
     @contextmanager
     def publishing(
@@ -142,21 +104,26 @@ class Store:
         """
         home = self.root / check_name(name)
         home.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
+        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=home))
         folder.chmod(0o755)
 
         def publish(describe: Callable[[ModelVersion], Manifest]) -> ModelVersion:
             while True:
-                model = ModelVersion(name, max(_taken(home), default=0) + 1)
+                model = ModelVersion(name, _next_number(home))
                 _write_synced(folder / MANIFEST_FILE, manifests.encode(describe(model)))
-                try:
-                    folder.rename(home / str(model.number))
-                except OSError:
-                    if not (home / str(model.number)).exists():
-                        raise
-                    continue
-                _sync(home)
-                return model
+                with _locked(home):
+                    if model.number != _next_number(home):
+                        continue
+                    # Before the rename: a number that is skipped does no harm.
+                    _replace(home / _HIGHEST, f"{model.number}\n")
+                    try:
+                        folder.rename(home / str(model.number))
+                    except OSError:
+                        if not (home / str(model.number)).exists():
+                            raise
+                        continue
+                    _sync(home)
+                    return model
 
         try:
             yield folder, publish
@@ -178,8 +145,43 @@ def check_name(name: str) -> str:
     return name
 
 
-def _taken(home: Path) -> Iterator[int]:
-    return (int(path.name) for path in home.iterdir() if _VERSION.fullmatch(path.name))
+def _next_number(home: Path) -> int:
+    """One more than any version has, or had before somebody deleted it.
+
+    Raises:
+        InvalidRequest: The numbers have run out.
+    """
+    taken = [int(path.name) for path in home.iterdir() if VERSION_NAME.fullmatch(path.name)]
+    try:
+        taken.append(int((home / _HIGHEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # nothing was ever published here by us
+        taken.append(0)
+    number = max(taken) + 1
+    if not VERSION_NAME.fullmatch(str(number)):
+        raise InvalidRequest(f"{home} has version {number - 1}, and no higher number is allowed")
+    return number
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """One publisher at a time; where a file system has no locks, the last check is the rename."""
+    descriptor = os.open(home, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write *path* so that a reader sees the old text or the new."""
+    descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
+    os.close(descriptor)
+    written = Path(name)
+    _write_synced(written, text)
+    written.chmod(0o644)
+    written.replace(path)
 
 
 def _write_synced(path: Path, text: str) -> None:

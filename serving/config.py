@@ -22,7 +22,10 @@ class ServerConfig:
         max_batch_rows: Rows of one run; longer requests are split.
         max_waiting_rows: Rows that may wait for a model; more are refused.
         max_message_bytes: Longest message accepted.
-        drain_s: Seconds to finish calls after SIGTERM.
+        drain_s: Seconds to finish calls after SIGTERM, and before a version is unloaded.
+        file_system_poll_wait_seconds: Seconds between looks at the store; 0 for one look.
+        max_num_load_retries: How often a load that failed is tried again, unless its files change.
+        load_retries_interval_micros: Microseconds between these.
     """
 
     store: Path = Path("model_store/models")
@@ -37,3 +40,6 @@ class ServerConfig:
     max_waiting_rows: int = 4096
     max_message_bytes: int = 64 * 1024 * 1024
     drain_s: float = 20.0
+    file_system_poll_wait_seconds: float = 1.0
+    max_num_load_retries: int = 5
+    load_retries_interval_micros: int = 60_000_000

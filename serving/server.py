@@ -19,12 +19,12 @@ from model_store.store import Store
 from serving.config import ServerConfig
 from serving.engine.engine import Engine, State
 from serving.engine.limits import BatchLimits
+from serving.engine.loading import LifecycleOptions
 from serving.engine.servable import LoadOptions
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
 from serving.services.oip import oip_methods
-from serving.services.oip_http import oip_http
 from serving.services.tfs import tfs_methods
 from serving.transport.app import AsgiApp
 from serving.transport.options import Options
@@ -60,7 +60,14 @@ def build_engine(config: ServerConfig) -> Engine:
         max_waiting_rows=config.max_waiting_rows,
         lanes=config.lanes,
     )
-    return Engine(Store(config.store), LoadOptions(config.intra_op_threads, limits))
+    lifecycle = LifecycleOptions(
+        poll_s=config.file_system_poll_wait_seconds,
+        max_retries=config.max_num_load_retries,
+        retry_interval_s=config.load_retries_interval_micros / 1e6,
+        drain_s=config.drain_s,
+    )
+    options = LoadOptions(config.intra_op_threads, limits)
+    return Engine(Store(config.store), options, lifecycle)
 
 
 def build_methods(engine: Engine) -> Methods:
@@ -71,7 +78,7 @@ def build_methods(engine: Engine) -> Methods:
 
 def build_apis(engine: Engine) -> HttpApis:
     """Every HTTP API by the first part of its path."""
-    return {**health_apis(engine), "v2": oip_http(engine)}
+    return health_apis(engine)
 
 
 def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
@@ -105,7 +112,9 @@ async def serve(
             await _first_of(serving, server.wait_started())
             await engine.load_all()
             announce(_started(engine, sockets))
+            watching = asyncio.create_task(engine.watch())
             await _first_of(serving, stop.wait())
+            watching.cancel()
             # Health says no first; then connections are refused, the clients told to go
             # elsewhere, and the calls that have begun are waited for.
             engine.drain()

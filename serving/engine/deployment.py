@@ -6,9 +6,13 @@ engine's lifecycle makes what is loaded equal to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from model_store.errors import EaselError
+from model_store.folder import ModelFolder
+from model_store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class ModelConfig:
     labels: Mapping[str, int] | None = None
     needs_manifest: bool = True
 
+    @property
+    def model_folder(self) -> ModelFolder:
+        """The folder, with what its versions are known by."""
+        return ModelFolder(self.name, self.folder, self.needs_manifest)
+
 
 def wanted_versions(config: ModelConfig, found: tuple[int, ...]) -> tuple[int, ...]:
     """Of the versions *found* on disk, ascending, those that the policy wants, ascending."""
@@ -62,3 +71,50 @@ def wanted_versions(config: ModelConfig, found: tuple[int, ...]) -> tuple[int, .
             return found
         case Specific(versions):
             return tuple(number for number in found if number in versions)
+
+
+def store_config(store: Store, name: str) -> ModelConfig:
+    """How a model of the store is served when nobody says otherwise."""
+    return ModelConfig(name, store.model(name).path)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one look at a model's folder has found.
+
+    Attributes:
+        versions: Ascending; None when they cannot be seen, and nothing should change.
+        labels: Version labels; None when they cannot be read, and stay as they are.
+        prints: Of versions that could not be loaded, what their files look like now.
+        problem: Why something could not be seen or read.
+    """
+
+    versions: tuple[int, ...] | None
+    labels: Mapping[str, int] | None = field(default_factory=dict)
+    prints: Mapping[int, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+def look(config: ModelConfig, failed: Iterable[int]) -> Found:
+    """Look at a model's folder; blocking.  *failed* are versions to look at closely."""
+    folder = config.model_folder
+    try:
+        versions = folder.versions()
+        prints = {number: fingerprint(folder.folder(number)) for number in failed}
+    except OSError as error:
+        return Found(None, problem=f"{config.folder} cannot be read: {error}")
+    if config.labels is not None:
+        return Found(versions, config.labels, prints)
+    try:
+        return Found(versions, folder.version_labels(), prints)
+    except EaselError as error:
+        return Found(versions, None, prints, str(error))
+
+
+def fingerprint(folder: Path) -> str:
+    """Changes when a file below *folder* does; of the files only names and dates are read."""
+    facts = []
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        facts.append((path.name, status.st_ino, status.st_size, status.st_mtime_ns))
+    return repr(facts)

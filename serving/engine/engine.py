@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
 from enum import Enum
 
 from model_store.errors import (
-    EaselError,
+    DeploymentRefused,
     ServableNotFound,
     ServableNotReady,
     SignatureNotFound,
     TensorMismatch,
 )
-from model_store.spec import ModelVersion, Signature
+from model_store.spec import Signature
 from model_store.store import Store
 from serving.api.calls import Answer, ModelRef, Prediction, Tensors, dtype_name
+from serving.engine.deployment import ModelConfig
+from serving.engine.fleet import Fleet
+from serving.engine.loading import LifecycleOptions, Workshop
 from serving.engine.servable import LoadOptions, Servable, load
+from serving.engine.status import LoadCounts, State, VersionStatus
 
-logger = logging.getLogger(__name__)
+__all__ = ["Engine", "Missing", "State", "VersionStatus", "require"]
 
-
-class State(Enum):
-    """Where a version is in its life."""
-
-    LOADING = "loading"
-    AVAILABLE = "available"
-    END = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class VersionStatus:
-    """One version's state; *error* says why it ended, if it failed."""
-
-    model: ModelVersion
-    state: State
-    error: str = ""
+DEFAULT_LIFECYCLE = LifecycleOptions()
+_LOADING = "{} is not ready: the server is loading its models; try again"
 
 
 class Missing(Enum):
@@ -52,77 +41,101 @@ class Missing(Enum):
 
 
 class Engine:
-    """The servables of one store.  Everything but loading happens on one event loop."""
+    """The servables of one store, or of a list of models.  Lives on one event loop."""
 
-    def __init__(self, store: Store, options: LoadOptions) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Store,
+        options: LoadOptions,
+        lifecycle: LifecycleOptions = DEFAULT_LIFECYCLE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Load nothing yet; *clock* decides when a load that failed is tried again."""
         self._options = options
         self._executor = ThreadPoolExecutor(options.limits.lanes, thread_name_prefix="session")
-        self._servables: dict[str, dict[int, Servable]] = {}
-        self._labels: dict[str, Mapping[str, int]] = {}
-        self._statuses: dict[str, dict[int, VersionStatus]] = {}
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._fleet = Fleet(store, Workshop(self._load, self._loader, lifecycle, clock))
         self._has_loaded = False
         self._is_draining = False
 
-    async def load_all(self) -> None:
-        """Load of each model the newest version that can be, and what its labels name.
+    async def load_all(self, configs: Iterable[ModelConfig] | None = None) -> None:
+        """Load what is wanted of these models; without a list, of every model of the store.
 
         A version that fails is reported in ``statuses`` and the log; the next older one
         takes its place, so that one bad export does not end a service.
+
+        Raises:
+            EaselError: The store cannot be read, or the list is wrong in itself.
         """
-        for name in self._store.models():
-            try:
-                self._labels[name] = self._store.version_labels(name)
-            except EaselError as error:
-                logger.error("%s", error)
-                self._labels[name] = {}
-            for number in reversed(self._store.versions(name)):
-                if await self._load(ModelVersion(name, number)):
-                    break
-            for number in sorted(set(self._labels[name].values())):
-                if number not in self._statuses.get(name, {}):
-                    await self._load(ModelVersion(name, number))
+        with suppress(DeploymentRefused):  # is in the status, and tried again
+            await self._fleet.reconfigure(configs)
         self._has_loaded = True
 
-    async def _load(self, model: ModelVersion) -> bool:
-        statuses = self._statuses.setdefault(model.name, {})
-        statuses[model.number] = VersionStatus(model, State.LOADING)
-        loop = asyncio.get_running_loop()
-        try:
-            servable = await loop.run_in_executor(
-                self._executor, load, self._store, model, self._options, self._executor
-            )
-        except Exception as error:  # one bad version must not end the others' service
-            is_ours = isinstance(error, EaselError)
-            logger.error("%s is not served: %s", model, error, exc_info=not is_ours)
-            statuses[model.number] = VersionStatus(model, State.END, str(error))
-            return False
-        self._servables.setdefault(model.name, {})[model.number] = servable
-        statuses[model.number] = VersionStatus(model, State.AVAILABLE)
-        logger.info("%s is ready", model)
-        return True
+    async def look(self) -> None:
+        """Look at the disk once, and load and unload what is to be.
+
+        Raises:
+            EaselError: The store cannot be read; everything stays as it is.
+        """
+        await self._fleet.sync()
+        await self._fleet.settled()
+
+    async def watch(self) -> None:
+        """Follow the folders of the models until cancelled; after ``load_all``."""
+        await self._fleet.watch()
+
+    async def reconfigure(self, configs: Iterable[ModelConfig] | None) -> None:
+        """Serve exactly these models from now on; None for every model of the store.
+
+        A model that is not named is unloaded.  One that cannot be served as it is wanted
+        keeps the versions and version labels that it has, and is tried again.
+
+        Raises:
+            InvalidRequest: Two have one name.
+            DeploymentRefused: A folder, a version or a label's version cannot be had.
+        """
+        await self._fleet.reconfigure(configs)
+
+    async def load_model(self, name: str) -> None:
+        """Load a model of the list or the store that was unloaded, or look at it again.
+
+        Raises:
+            InvalidRequest: *name* cannot name a model.
+            ServableNotFound: There is no such model.
+            DeploymentRefused: None of its versions can be served.
+        """
+        await self._fleet.load(name)
+
+    async def unload_model(self, name: str) -> None:
+        """Take no new calls for a model until ``load_model``; those that have begun finish.
+
+        Raises:
+            ServableNotFound: There is no such model.
+        """
+        self._fleet.unload(name)
+
+    def _load(self, config: ModelConfig, number: int) -> Servable:
+        return load(config.model_folder, number, self._options, self._executor)
 
     def find(self, ref: ModelRef) -> Servable | Missing:
         """The servable for a reference, or why there is none.
 
         Without version and label it is the version labelled ``stable``, else the newest.
-        While the models load, nobody can say of one that it will not be there.
+        While a model loads first, nobody can say of it that it will not be there.
         """
-        found = self._find(ref)
-        return Missing.YET if isinstance(found, Missing) and not self._has_loaded else found
-
-    def _find(self, ref: ModelRef) -> Servable | Missing:
-        versions = self._servables.get(ref.name)
-        if not versions:
-            return Missing.MODEL
-        labels = self._labels.get(ref.name, {})
+        model = self._fleet.models.get(ref.name)
+        if model is None:
+            return Missing.MODEL if self._has_loaded else Missing.YET
+        live = model.live
+        if live is None:
+            return Missing.MODEL if model.has_tried else Missing.YET
         if ref.version is not None:
-            return versions.get(ref.version, Missing.VERSION)
+            return live.versions.get(ref.version, Missing.VERSION)
         if ref.label is not None:
-            if ref.label not in labels:
+            if ref.label not in live.labels:
                 return Missing.LABEL
-            return versions.get(labels[ref.label], Missing.LABELLED_VERSION)
-        return versions.get(labels.get("stable", 0)) or versions[max(versions)]
+            return live.versions.get(live.labels[ref.label], Missing.LABELLED_VERSION)
+        return live.default
 
     async def infer(
         self, servable: Servable, prediction: Prediction, deadline: float | None
@@ -150,12 +163,32 @@ class Engine:
         return Answer(servable.model, dict(zip(names, results, strict=True)), timing)
 
     def statuses(self, name: str) -> tuple[VersionStatus, ...]:
-        """Every version of a model that was tried, ascending; empty when it is unknown."""
-        return tuple(status for _, status in sorted(self._statuses.get(name, {}).items()))
+        """Every version of a model that was tried, ascending; empty when it is unknown.
+
+        Raises:
+            ServableNotReady: Nobody has looked yet which models there are.
+        """
+        model = self._fleet.models.get(name) or self._fleet.gone.get(name)
+        if model is None and not self._has_loaded:
+            raise ServableNotReady(_LOADING.format(name))
+        return () if model is None else model.loads.statuses()
 
     def models(self) -> tuple[str, ...]:
-        """Names of the models that were found in the store."""
-        return tuple(self._statuses)
+        """Names of the models that are to be served, in order."""
+        return tuple(sorted(self._fleet.models))
+
+    def labels(self, name: str) -> Mapping[str, int]:
+        """Version labels of a model, as calls see them."""
+        model = self._fleet.models.get(name)
+        return {} if model is None or model.live is None else model.live.labels
+
+    def problems(self) -> Mapping[str, str]:
+        """By model, what of its configuration could not be done."""
+        return {name: model.problem for name, model in self._fleet.models.items() if model.problem}
+
+    def load_counts(self) -> Mapping[str, LoadCounts]:
+        """By model, what has happened to its versions since the start."""
+        return {name: model.loads.counts for name, model in self._fleet.models.items()}
 
     def drain(self) -> None:
         """Be ready no more; calls are still answered."""
@@ -163,20 +196,24 @@ class Engine:
 
     @property
     def is_ready(self) -> bool:
-        """Whether loading is done, there is a model, each has a servable, and no drain began."""
+        """Whether loading is done, there is a model, each can be called, and no drain began.
+
+        A model that came after the start counts when its first load has ended; one that
+        was unloaded by hand does not count.
+        """
+        models = self._fleet.models.values()
         return (
             self._has_loaded
             and not self._is_draining
-            and bool(self._statuses)
-            and all(self._servables.get(name) for name in self._statuses)
+            and bool(models)
+            and all([m.live or m.is_unloaded or not m.has_tried for m in models])
         )
 
     def close(self) -> None:
-        """End the threads and free the models; runs that have begun may fail."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        for versions in self._servables.values():
-            for servable in versions.values():
-                servable.close()
+        """End the threads; runs that have begun finish."""
+        self._fleet.close()
+        for executor in (self._loader, self._executor):
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def require(found: Servable | Missing, ref: ModelRef) -> Servable:
@@ -187,7 +224,7 @@ def require(found: Servable | Missing, ref: ModelRef) -> Servable:
         ServableNotReady: There may be one, when the server has started.
     """
     if found is Missing.YET:
-        raise ServableNotReady(f"{ref} is not ready: the server is loading its models; try again")
+        raise ServableNotReady(_LOADING.format(ref))
     if isinstance(found, Missing):
         raise ServableNotFound(f"no servable {ref}: unknown {found.value}")
     return found

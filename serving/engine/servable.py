@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_store.errors import BadVersion
+from model_store.folder import ModelFolder
 from model_store.manifest import Manifest
 from model_store.spec import ModelVersion, Signature
-from model_store.store import Store
 from serving.engine.batching import Batcher
 from serving.engine.golden import check_golden, golden_of, read_golden, warm_row_seconds
 from serving.engine.limits import BatchLimits
@@ -20,23 +20,17 @@ from serving.engine.session import LoadedModel
 GRAPH_FILE = "model.onnx"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Servable:
-    """A loaded version: what it promises, how it is called, and what runs it.
+    """A loaded version: what it promises, a queue for each signature, and what runs it.
 
-    Attributes:
-        model: Which one.
-        manifest: Its promise.
-        batchers: A queue for each signature.
-        loaded: What runs it.
-        labels: Names of its classes, by their number.
+    Whoever holds one keeps it loaded; nothing in it may hold it in turn.
     """
 
     model: ModelVersion
     manifest: Manifest
     batchers: Mapping[str, Batcher]
     loaded: LoadedModel
-    labels: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Free the memory, once nothing is to be called any more; blocking."""
@@ -51,15 +45,15 @@ class LoadOptions:
     limits: BatchLimits = field(default_factory=BatchLimits)
 
 
-def load(store: Store, model: ModelVersion, options: LoadOptions, executor: Executor) -> Servable:
-    """Load one version; blocking.
+def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executor) -> Servable:
+    """Load one version of a model; blocking.
 
     Raises:
         ServableNotFound: There is no such version.
         BadVersion: A digest, the graph, a signature or a golden answer is wrong.
     """
-    manifest = store.verify(model)
-    folder = store.folder(model)
+    manifest = home.verify(number)
+    model, folder = manifest.model, home.folder(number)
     loaded = _open(folder, manifest, options)
     try:
         for name, promised in manifest.signatures.items():
@@ -70,20 +64,10 @@ def load(store: Store, model: ModelVersion, options: LoadOptions, executor: Exec
             name: _batcher(loaded, name, signature, options, executor)
             for name, signature in manifest.signatures.items()
         }
-        return Servable(model, manifest, batchers, loaded, _read_labels(folder, manifest))
+        return Servable(model, manifest, batchers, loaded)
     except BaseException:
         loaded.close()
         raise
-
-
-def _read_labels(folder: Path, manifest: Manifest) -> tuple[str, ...]:
-    if manifest.labels_file is None:
-        return ()
-    path = folder / manifest.labels_file
-    try:
-        return tuple(path.read_text("utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadVersion(f"{path} cannot be read: {error}") from error
 
 
 def _open(folder: Path, manifest: Manifest, options: LoadOptions) -> LoadedModel:

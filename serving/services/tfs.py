@@ -22,8 +22,10 @@ from serving.engine.servable import Servable
 from serving.services.methods import Call, Methods, Unary
 
 _STATES = {
+    State.START: pb.ModelVersionStatus.START,
     State.LOADING: pb.ModelVersionStatus.LOADING,
     State.AVAILABLE: pb.ModelVersionStatus.AVAILABLE,
+    State.UNLOADING: pb.ModelVersionStatus.UNLOADING,
     State.END: pb.ModelVersionStatus.END,
 }
 

@@ -23,6 +23,8 @@ GOOGLE_RPC = {
     "UNIMPLEMENTED": 501,
     "INTERNAL": 500,
     "UNAVAILABLE": 503,
+    "PERMISSION_DENIED": 403,
+    "UNAUTHENTICATED": 401,
 }
 _LINE = re.compile(
     r"^ {4}(?P<branch>[│├└─ ]*)(?P<name>\w+)(?: +(?P<code>[A-Z_]+) +(?P<http>\d+))?$"

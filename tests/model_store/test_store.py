@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def elsewhere(what: str, store: Store) -> subprocess.Popen[str]:
 
 
 def contents(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    return {path.name for path in folder.iterdir() if path.name != ".highest_version"}
 
 
 def test_versions_count_from_1_and_are_found_again(store):
@@ -62,6 +63,30 @@ def test_a_number_follows_the_highest_and_not_the_first_gap(store):
     publish(store)
     (store.root / "numbers" / "1").rename(store.root / "numbers" / "9")
     assert publish(store).number == 10
+
+
+def test_the_number_of_a_deleted_version_is_not_given_again(store):
+    publish(store)
+    shutil.rmtree(store.folder(publish(store)))
+    assert publish(store).number == 3
+    assert store.versions("numbers") == (1, 3)
+
+
+@pytest.mark.parametrize("damage", ["", "x", "\x80"])
+def test_a_damaged_record_of_the_highest_number_is_made_anew(store, damage):
+    publish(store)
+    (store.root / "numbers" / ".highest_version").write_text(damage, encoding="latin-1")
+    assert publish(store).number == 2
+    shutil.rmtree(store.root / "numbers" / "2")
+    assert publish(store).number == 3
+
+
+def test_after_the_highest_number_there_is_an_error_and_not_a_loop(store):
+    publish(store)
+    (store.root / "numbers" / "1").rename(store.root / "numbers" / ("9" * 18))
+    with pytest.raises(InvalidRequest, match="no higher number is allowed"):
+        publish(store)
+    assert contents(store.root / "numbers") == {"9" * 18}
 
 
 def test_ten_comes_after_nine(store):

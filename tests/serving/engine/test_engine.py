@@ -153,6 +153,17 @@ async def test_a_graph_that_the_manifest_does_not_name_is_not_loaded(tmp_path, l
     del manifest["files"]["model.onnx"]
     path.write_text(json.dumps(manifest))
     (status,) = (await load()).statuses("double")
+    assert "model.onnx is not in the manifest" in status.error
+
+
+async def test_a_manifest_without_a_graph_is_refused(tmp_path, load):
+    model = publish_linear(tmp_path)
+    folder = Store(tmp_path).folder(model)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"]["model.onnx"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "model.onnx").unlink()
+    (status,) = (await load()).statuses("double")
     assert "names no model.onnx" in status.error
 
 
