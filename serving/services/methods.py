@@ -20,12 +20,16 @@ class Call:
         headers: gRPC's metadata or HTTP's headers; names in lower case.
         asked: Which servable was asked for, as soon as that is known.
         answer: What the engine answered, without which no model was run.
+        request_bytes: What came, as it was sent.
+        response_bytes: What went, as it was sent.
     """
 
     deadline: float | None = None
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     asked: ModelRef | None = None
     answer: Answer | None = None
+    request_bytes: int = 0
+    response_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

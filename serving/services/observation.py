@@ -18,7 +18,7 @@ class Observation:
         is_grpc: Whether it was gRPC, or else HTTP.
         code: How it ended.
         call: Headers, and what was asked and answered, as far as it came.
-        seconds: From the whole request to the whole answer.
+        seconds: From its arrival to the whole answer.
         request_bytes: Length of the message or body, as it was sent.
         response_bytes: Length of the message or body, as it was sent.
         message: Why it failed; empty otherwise.

@@ -22,7 +22,7 @@ class AsgiApp:
     """Answers every request; counts those it has not answered yet."""
 
     def __init__(self, methods: Methods, apis: HttpApis, options: Options) -> None:
-        self._grpc = GrpcSide(methods, options.max_message_bytes)
+        self._grpc = GrpcSide(methods, options)
         self._http = HttpSide(apis, options)
         self.in_flight = 0
 

@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 # Where HTTP has a word of its own and google.rpc.Code, which decides otherwise, has none.
 _HTTP_STATUSES: dict[type[EaselError], int] = {MessageTooLarge: 413, UnknownEncoding: 415}
+# Codes that share a status are told apart by their order: the first is the usual one.
+_BY_STATUS = {code.http: code for code in reversed(Code)} | {500: Code.INTERNAL}
 _RETRIED = {Code.RESOURCE_EXHAUSTED.http, Code.UNAVAILABLE.http}
 _RETRY_AFTER = ((b"retry-after", b"1"),)
 
@@ -24,13 +26,17 @@ def status_of(error: Exception) -> tuple[Code, str]:
     return Code.INTERNAL, "internal error"
 
 
-def error_response(error: Exception) -> HttpResponse:
-    """``{"error": message}`` with the failure's status, as both APIs have it."""
-    code, message = status_of(error)
-    status = next(
-        (status for kind, status in _HTTP_STATUSES.items() if isinstance(error, kind)), code.http
-    )
-    return json_error(status, message)
+def http_status_of(error: Exception, code: Code) -> int:
+    """The status of a failure with *code*, in HTTP's own words where it has them."""
+    own = (status for kind, status in _HTTP_STATUSES.items() if isinstance(error, kind))
+    return next(own, code.http)
+
+
+def code_of(status: int) -> Code:
+    """The nearest code to an HTTP status that an API chose itself."""
+    if status < 400:
+        return Code.OK
+    return _BY_STATUS.get(status, Code.INVALID_ARGUMENT if status < 500 else Code.INTERNAL)
 
 
 def json_error(status: int, message: str) -> HttpResponse:

@@ -6,7 +6,8 @@ The server under it must speak HTTP/2 and have the ``http.response.trailers`` ex
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 
 from model_store.errors import Cancelled, Code, Unsupported
 from serving.services.methods import BidiStream, Call, Methods, Unary
@@ -15,6 +16,9 @@ from serving.transport.asgi import Event, Headers, Receive, Send, read_body
 from serving.transport.errors import status_of
 from serving.transport.guard import unless_gone
 from serving.transport.inbox import Inbox
+from serving.transport.observing import observation
+from serving.transport.options import Options
+from serving.transport.timing import timing_headers
 
 _OK_HEADERS = [(b"content-type", b"application/grpc")]
 _OK_TRAILERS = [(b"grpc-status", b"0")]
@@ -33,9 +37,10 @@ def is_grpc(content_type: bytes) -> bool:
 class GrpcSide:
     """Answers gRPC calls with the *methods*, by their full path."""
 
-    def __init__(self, methods: Methods, max_message_bytes: int) -> None:
+    def __init__(self, methods: Methods, options: Options) -> None:
         self._methods = methods
-        self._max_bytes = max_message_bytes
+        self._max_bytes = options.max_message_bytes
+        self._observe = options.observe
 
     async def answer(self, path: str, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer one call.
@@ -43,13 +48,28 @@ class GrpcSide:
         Raises:
             OSError: The client went away.
         """
+        call = Call(headers=headers)
+        if self._observe is None:
+            await self._answer(path, call, receive, send)
+            return
+        begun = time.perf_counter()
+        code, message = Code.CANCELLED, ""
+        try:
+            code, message = await self._answer(path, call, receive, send)
+        finally:
+            self._observe(observation(path, call, code, message, begun=begun, is_grpc=True))
+
+    async def _answer(
+        self, path: str, call: Call, receive: Receive, send: Send
+    ) -> tuple[Code, str]:
         reply: bytes | None = None
         has_begun = False
+        code, message = Code.OK, ""
         try:
             method = self._methods.get(path)
             if method is None:
                 raise Unsupported(f"unknown method {path}")
-            call = Call(_deadline(headers), headers)
+            call.deadline = _deadline(call.headers)
             if isinstance(method, BidiStream):
                 has_begun = True
                 await self._converse(method, call, receive, send)
@@ -59,32 +79,35 @@ class GrpcSide:
                     reply = await unless_gone(method.handle(request, call), call, receive)
                 else:
                     has_begun = True
-                    answers = _send_each(method.handle(request, call), send)
+                    answers = _send_each(method.handle(request, call), call, send)
                     await unless_gone(answers, call, receive)
-            code, message = Code.OK, ""
         except Exception as error:
             code, message = status_of(error)
         if reply is None:
             await _end(send, code, message, has_begun=has_begun)
         else:
-            await _answer_once(send, reply)
+            call.response_bytes = len(reply)
+            await _answer_once(send, reply, [*_OK_TRAILERS, *timing_headers(call)])
+        return code, message
 
     async def _read(self, call: Call, receive: Receive) -> bytes:
         body = await read_body(
             receive, self._max_bytes, call.deadline, frame_bytes=frames.PREFIX_BYTES
         )
+        call.request_bytes = len(body) - frames.PREFIX_BYTES
         return frames.decode_frame(body, _encoding(call), self._max_bytes)
 
     async def _converse(self, method: BidiStream, call: Call, receive: Receive, send: Send) -> None:
         inbox = Inbox(receive, frames.FrameReader(_encoding(call), self._max_bytes))
         try:
             answers = method.handle(inbox.messages(), call)
-            await unless_gone(_send_each(answers, send), call, inbox.disconnect)
+            await unless_gone(_send_each(answers, call, send), call, inbox.disconnect)
         finally:
             inbox.stop()
+            call.request_bytes = inbox.received_bytes
 
 
-def _deadline(headers: Headers) -> float | None:
+def _deadline(headers: Mapping[bytes, bytes]) -> float | None:
     value = headers.get(b"grpc-timeout")
     if value is None:
         return None
@@ -95,25 +118,26 @@ def _encoding(call: Call) -> bytes:
     return call.headers.get(b"grpc-encoding", b"identity")
 
 
-async def _send_each(messages: AsyncIterator[bytes], send: Send) -> None:
+async def _send_each(messages: AsyncIterator[bytes], call: Call, send: Send) -> None:
     try:
         await send(_START)
     except OSError as error:
         raise Cancelled("the client went away") from error
     async for message in messages:
         frame = frames.encode_frame(message)
+        call.response_bytes += len(message)
         try:
             await send({"type": "http.response.body", "body": frame, "more_body": True})
         except OSError as error:
             raise Cancelled("the client went away") from error
 
 
-async def _answer_once(send: Send, message: bytes) -> None:
+async def _answer_once(send: Send, message: bytes, trailers: list[tuple[bytes, bytes]]) -> None:
     """A whole unary answer, in as few events as ASGI allows: each costs a hand-over."""
     await send(_START)
     frame = frames.encode_frame(message)
     await send({"type": "http.response.body", "body": frame, "more_body": False})
-    await send({"type": "http.response.trailers", "headers": _OK_TRAILERS, "more_trailers": False})
+    await send({"type": "http.response.trailers", "headers": trailers, "more_trailers": False})
 
 
 async def _end(send: Send, code: Code, message: str, *, has_begun: bool) -> None:

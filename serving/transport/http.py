@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from model_store.errors import InvalidRequest
+from model_store.errors import Code, InvalidRequest
 from serving.services.http import HttpApis, HttpRequest, HttpResponse
 from serving.services.methods import Call
 from serving.transport.asgi import Event, Headers, Receive, Send, read_body
 from serving.transport.compression import chosen_encoding, deflate, inflate, too_large
 from serving.transport.cors import cross_origin_headers, is_preflight, preflight_response
-from serving.transport.errors import error_response, json_error
+from serving.transport.errors import code_of, http_status_of, json_error, status_of
 from serving.transport.grpc_frames import parse_timeout
 from serving.transport.guard import unless_gone
+from serving.transport.observing import observation
 from serving.transport.options import Options
+from serving.transport.timing import timing_headers
 
 # Below it a header costs more than compression saves.
 _WORTH_PACKING_BYTES = 1024
@@ -41,52 +45,74 @@ class HttpSide:
         Raises:
             OSError: The client went away.
         """
+        call = Call(headers=headers)
+        observe = self._options.observe
+        if observe is None:
+            await self._answer(scope, call, receive, send)
+            return
+        begun = time.perf_counter()
+        code, message = Code.CANCELLED, ""
         try:
-            response = await self._respond(scope, headers, receive)
-        except Exception as error:
-            response = error_response(error)
-        extra = cross_origin_headers(headers) if self._options.allows_cors else ()
-        packed, encoding = await _packed(response.body, headers)
-        await _send(send, scope["method"], response, packed, (*extra, *encoding))
+            code, message = await self._answer(scope, call, receive, send)
+        finally:
+            observe(observation(scope["path"], call, code, message, begun=begun, is_grpc=False))
 
-    async def _respond(self, scope: Event, headers: Headers, receive: Receive) -> HttpResponse:
+    async def _answer(
+        self, scope: Event, call: Call, receive: Receive, send: Send
+    ) -> tuple[Code, str]:
+        try:
+            response = await self._respond(scope, call, receive)
+            code, message = code_of(response.status), ""
+        except Exception as error:
+            code, message = status_of(error)
+            response = json_error(http_status_of(error, code), message)
+        extra = timing_headers(call)
+        if self._options.allows_cors:
+            extra += cross_origin_headers(call.headers)
+        body, encoding = await _packed(response.body, call.headers)
+        call.response_bytes = len(body)
+        await _send(send, scope["method"], response, body, [*extra, *encoding])
+        return code, message
+
+    async def _respond(self, scope: Event, call: Call, receive: Receive) -> HttpResponse:
         method, path = scope["method"], scope["path"]
-        if self._options.allows_cors and is_preflight(method, headers):
-            return preflight_response(headers)
-        # TF Serving's routes know no case.
-        api = self._apis.get(path[1:].partition("/")[0].lower())
+        if self._options.allows_cors and is_preflight(method, call.headers):
+            return preflight_response(call.headers)
+        api = self._apis.get(_first_part(path))
         if api is None:
             return json_error(404, f"there is nothing at {path}")
-        call = Call(self._deadline(headers), headers)
-        request = HttpRequest(
-            "GET" if method == "HEAD" else method,
-            path,
-            _query(scope["query_string"]),
-            headers,
-            await self._read(headers, receive, call.deadline),
-        )
+        call.deadline = self._deadline(call.headers)
+        body = await self._read(call, receive)
+        method = "GET" if method == "HEAD" else method
+        request = HttpRequest(method, path, _query(scope["query_string"]), call.headers, body)
         return await unless_gone(api(request, call), call, receive)
 
-    async def _read(self, headers: Headers, receive: Receive, deadline: float | None) -> bytes:
+    async def _read(self, call: Call, receive: Receive) -> bytes:
         limit = self._options.max_message_bytes
-        announced = headers.get(b"content-length", b"")
+        announced = call.headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > limit:
             raise too_large(int(announced), limit)  # before any of it was taken
-        body = await read_body(receive, limit, deadline)
-        encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+        body = await read_body(receive, limit, call.deadline)
+        call.request_bytes = len(body)
+        encoding = call.headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding == b"identity" or not body:
             return body
         if len(body) <= _LONG_BYTES:
             return inflate(body, encoding, limit)
         return await asyncio.to_thread(inflate, body, encoding, limit)
 
-    def _deadline(self, headers: Headers) -> float | None:
+    def _deadline(self, headers: Mapping[bytes, bytes]) -> float | None:
         waits = [self._options.http_timeout_s, _timeout(headers)]
         given = [wait for wait in waits if wait is not None]
         return asyncio.get_running_loop().time() + min(given) if given else None
 
 
-def _timeout(headers: Headers) -> float | None:
+def _first_part(path: str) -> str:
+    """Where a request goes; TF Serving's routes know no case."""
+    return path[1:].partition("/")[0].lower()
+
+
+def _timeout(headers: Mapping[bytes, bytes]) -> float | None:
     """Seconds the client will wait, of gRPC's header or of the one in milliseconds."""
     value = headers.get(b"x-request-timeout-ms")
     if value is None:
@@ -103,7 +129,9 @@ def _query(query: bytes) -> dict[str, str]:
     return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
 
 
-async def _packed(body: bytes, headers: Headers) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
+async def _packed(
+    body: bytes, headers: Mapping[bytes, bytes]
+) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
     """*body* as the client likes it, and the headers that say so."""
     accepted = headers.get(b"accept-encoding")
     if accepted is None or len(body) < _WORTH_PACKING_BYTES:
@@ -124,7 +152,7 @@ async def _send(
     method: str,
     response: HttpResponse,
     body: bytes,
-    extra: tuple[tuple[bytes, bytes], ...],
+    extra: list[tuple[bytes, bytes]],
 ) -> None:
     headers = [*response.headers, *extra]
     if response.status != 204:

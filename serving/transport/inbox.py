@@ -22,6 +22,7 @@ class Inbox:
     """
 
     def __init__(self, receive: Receive, reader: FrameReader) -> None:
+        self.received_bytes = 0
         self._receive = receive
         self._reader = reader
         self._messages: asyncio.Queue[bytes | EaselError | None] = asyncio.Queue(_AHEAD)
@@ -63,7 +64,9 @@ class Inbox:
                 event = await self._receive()
                 if event["type"] == "http.disconnect":
                     return False
-                for message in self._reader.feed(event.get("body", b"")):
+                part = event.get("body", b"")
+                self.received_bytes += len(part)
+                for message in self._reader.feed(part):
                     await self._messages.put(message)
                 has_more = event.get("more_body", False)
             self._reader.finish()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from serving.services.observation import Observe
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -13,8 +15,10 @@ class Options:
         max_message_bytes: Longest message accepted, also once it is decompressed.
         http_timeout_s: Longest time for one HTTP request; None for any.
         allows_cors: Whether pages of other origins may call.
+        observe: Told of every call once it has ended; must not raise or wait.
     """
 
     max_message_bytes: int
     http_timeout_s: float | None = None
     allows_cors: bool = False
+    observe: Observe | None = None
