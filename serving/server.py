@@ -25,6 +25,7 @@ from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
 from serving.services.oip import oip_methods
+from serving.services.oip_http import oip_http
 from serving.services.tfs import tfs_methods
 from serving.transport.app import AsgiApp
 from serving.transport.options import Options
@@ -78,7 +79,7 @@ def build_methods(engine: Engine) -> Methods:
 
 def build_apis(engine: Engine) -> HttpApis:
     """Every HTTP API by the first part of its path."""
-    return health_apis(engine)
+    return {**health_apis(engine), "v2": oip_http(engine)}
 
 
 def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:

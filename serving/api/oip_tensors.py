@@ -33,7 +33,7 @@ DATATYPES: Mapping[str, str] = {
     "float64": "FP64",
     "bytes": "BYTES",
 }
-_NUMPY: Mapping[str, np.dtype[Any]] = {
+NUMPY: Mapping[str, np.dtype[Any]] = {
     datatype: np.dtype(object if name == "bytes" else name) for name, datatype in DATATYPES.items()
 }
 _FIELDS: Mapping[str, str] = {
@@ -51,6 +51,7 @@ _FIELDS: Mapping[str, str] = {
     "BYTES": "bytes_contents",
 }
 _MAX_ELEMENTS = 2**31
+_MAX_RANK = 32
 
 
 def decode_input(
@@ -63,29 +64,46 @@ def decode_input(
     Raises:
         InvalidRequest: The datatype is unknown, or data and shape do not agree.
     """
-    dtype = _NUMPY.get(tensor.datatype)
-    if dtype is None:
-        raise InvalidRequest(f"invalid datatype for input {tensor.name}: {tensor.datatype!r}")
     shape = tuple(tensor.shape)
-    elements = math.prod(shape)
-    if min(shape, default=0) < 0 or elements > _MAX_ELEMENTS:
-        raise InvalidRequest(f"invalid shape {list(shape)} for input '{tensor.name}'")
+    dtype, elements = check_declared(tensor.name, tensor.datatype, shape)
     where = f"input '{tensor.name}' for model '{model}'"
     if raw is not None:
         if tensor.HasField("contents"):
             raise InvalidRequest(
                 f"contents field must not be specified when using raw_input_contents for {where}"
             )
-        return _decode_raw(raw, dtype, elements, where).reshape(shape)
+        return decode_raw(raw, dtype, elements, where).reshape(shape)
     return _decode_typed(tensor, dtype, elements, where).reshape(shape)
 
 
-def _decode_raw(raw: bytes, dtype: np.dtype[Any], elements: int, where: str) -> Tensor:
+def check_declared(name: str, datatype: str, shape: Sequence[int]) -> tuple[np.dtype[Any], int]:
+    """The dtype and the number of elements that an input says it has.
+
+    Raises:
+        InvalidRequest: The datatype is unknown, or no tensor has such a shape.
+    """
+    dtype = NUMPY.get(datatype)
+    if dtype is None:
+        raise InvalidRequest(f"invalid datatype for input {name}: {datatype!r}")
+    elements = math.prod(shape)
+    if min(shape, default=0) < 0 or elements > _MAX_ELEMENTS or len(shape) > _MAX_RANK:
+        raise InvalidRequest(f"invalid shape {list(shape)} for input '{name}'")
+    return dtype, elements
+
+
+def decode_raw(raw: bytes | memoryview, dtype: np.dtype[Any], elements: int, where: str) -> Tensor:
+    """Read a tensor's elements from little-endian, row-major bytes.
+
+    Numbers share the bytes' memory and cannot be written.
+
+    Raises:
+        InvalidRequest: There are more or fewer elements; *where* is told in the message.
+    """
     if dtype == np.object_:
-        strings = _split_strings(raw, where)
+        strings = _split_strings(bytes(raw), where)
         if len(strings) != elements:
             raise InvalidRequest(f"expected {elements} strings, got {len(strings)} in {where}")
-        return _object_array(strings)
+        return object_array(strings)
     if len(raw) != elements * dtype.itemsize:
         raise InvalidRequest(
             f"input byte size mismatch for {where}. "
@@ -135,7 +153,7 @@ def _decode_typed(
     if len(values) != elements:
         raise InvalidRequest(f"expected {elements} elements, got {len(values)} in {where}")
     if dtype == np.object_:
-        return _object_array(values)
+        return object_array(values)
     try:
         return narrow(values, _WIDE.get(wanted, dtype), dtype)
     except InvalidRequest as error:
@@ -145,7 +163,8 @@ def _decode_typed(
 _WIDE = {"int_contents": np.dtype(np.int32), "uint_contents": np.dtype(np.uint32)}
 
 
-def _object_array(strings: Sequence[bytes]) -> Tensor:
+def object_array(strings: Sequence[bytes]) -> Tensor:
+    """Byte strings as an array of one axis."""
     array = np.empty(len(strings), object)
     array[:] = strings
     return array

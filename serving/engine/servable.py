@@ -22,15 +22,23 @@ GRAPH_FILE = "model.onnx"
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Servable:
-    """A loaded version: what it promises, a queue for each signature, and what runs it.
+    """A loaded version: what it promises, how it is called, and what runs it.
 
     Whoever holds one keeps it loaded; nothing in it may hold it in turn.
+
+    Attributes:
+        model: Which one.
+        manifest: Its promise.
+        batchers: A queue for each signature.
+        loaded: What runs it.
+        labels: Names of its classes, by their number.
     """
 
     model: ModelVersion
     manifest: Manifest
     batchers: Mapping[str, Batcher]
     loaded: LoadedModel
+    labels: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Free the memory, once nothing is to be called any more; blocking."""
@@ -64,10 +72,20 @@ def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executo
             name: _batcher(loaded, name, signature, options, executor)
             for name, signature in manifest.signatures.items()
         }
-        return Servable(model, manifest, batchers, loaded)
+        return Servable(model, manifest, batchers, loaded, _read_labels(folder, manifest))
     except BaseException:
         loaded.close()
         raise
+
+
+def _read_labels(folder: Path, manifest: Manifest) -> tuple[str, ...]:
+    if manifest.labels_file is None:
+        return ()
+    path = folder / manifest.labels_file
+    try:
+        return tuple(path.read_text("utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadVersion(f"{path} cannot be read: {error}") from error
 
 
 def _open(folder: Path, manifest: Manifest, options: LoadOptions) -> LoadedModel:

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from model_store.errors import InvalidRequest
 from model_store.spec import ModelVersion
-from serving.api import oip
+from serving.api import oip, oip_mismatch, oip_requests
 from serving.api.calls import Answer, ModelRef, Prediction
 from serving.api.oip_tensors import DATATYPES
 from serving.api.protos import inference_pb2 as pb
@@ -125,7 +125,7 @@ def test_any_bytes_are_a_request_or_refused(data):
 
 @pytest.mark.parametrize(("text", "version"), [("", None), ("3", 3), ("007", 7)])
 def test_versions_are_read_as_numbers(text, version):
-    assert oip.decode_model_ref("m", text) == ModelRef("m", version=version)
+    assert oip_requests.decode_model_ref("m", text) == ModelRef("m", version=version)
 
 
 @given(hnp.arrays(np.float32, 3), st.sampled_from(["unknown", "missing"]))
@@ -133,7 +133,7 @@ def test_a_mismatch_is_explained_in_tritons_words(array, kind):
     from tests.support import TIMES_TWO
 
     inputs = {"z": array} if kind == "unknown" else {}
-    text = oip.explain_mismatch(TIMES_TWO, Prediction(ModelRef("m"), inputs))
+    text = oip_mismatch.explain_mismatch(TIMES_TWO, Prediction(ModelRef("m"), inputs))
     assert text == (
         "unexpected inference input 'z' for model 'm'"
         if kind == "unknown"

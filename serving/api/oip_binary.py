@@ -1,0 +1,266 @@
+"""Open Inference's requests and answers over HTTP, with the binary tensor extension.
+
+A body is JSON; with the header ``Inference-Header-Content-Length`` it is JSON of that
+length and then the bytes of those tensors that say ``binary_data_size``, in their order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from model_store.errors import InvalidRequest
+from model_store.spec import Signature
+from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
+from serving.api.json_text import dump_json, parse_json
+from serving.api.oip_json import decode_data, encode_data
+from serving.api.oip_requests import InferOptions, decode_options, refuse_shared_memory
+from serving.api.oip_tensors import (
+    DATATYPES,
+    NUMPY,
+    check_declared,
+    decode_raw,
+    encode_raw,
+    object_array,
+)
+
+LENGTH_HEADER = b"inference-header-content-length"
+
+_Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpInferCall:
+    """An inference request over HTTP: what to predict, and how the answer is to be written.
+
+    Attributes:
+        prediction: The call itself.
+        options: How to run it.
+        id: The caller's own word for this request, given back with the answer.
+        is_binary: Whether outputs are binary where nothing else is said of them.
+        binary: What is said of an output, by name.
+    """
+
+    prediction: Prediction
+    options: InferOptions
+    id: str = ""
+    is_binary: bool = False
+    binary: Mapping[str, bool] = field(default_factory=dict)
+
+
+def decode_header_length(value: bytes | None, body_length: int) -> int | None:
+    """How many bytes of the body are JSON; None for all, 0 for a body that is one raw tensor.
+
+    Raises:
+        InvalidRequest: It is not a number, or more than there are.
+    """
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 18 or int(value) > body_length:
+        raise InvalidRequest(
+            f"inference header size should be in range (0, {body_length}), "
+            f"got: {value.decode('latin-1')[:20]}"
+        )
+    return int(value)
+
+
+def decode_infer_request(body: bytes, json_length: int | None, model: ModelRef) -> HttpInferCall:
+    """Read a request whose first *json_length* bytes are JSON; None for all.
+
+    Binary tensors share the body's memory.
+
+    Raises:
+        InvalidRequest: It is not one, or its tensors are not what they say they are.
+    """
+    message = parse_json(body if json_length is None else memoryview(body)[:json_length])
+    if type(message) is not dict:
+        raise InvalidRequest("the request must be a JSON object")
+    inputs = _decode_inputs(message, body, json_length, model.name)
+    parameters = _object(message, "parameters", "the request")
+    wanted = _wanted(message)
+    request_id = message.get("id", "")
+    if type(request_id) is not str:
+        raise InvalidRequest(f"'id' must be a string, got {request_id!r}")
+    options = decode_options(parameters, wanted)
+    return HttpInferCall(
+        Prediction(model, inputs, tuple(wanted), priority=options.priority),
+        options,
+        request_id,
+        _flag(parameters, "binary_data_output", "the request"),
+        {
+            name: _flag(given, "binary_data", f"output '{name}'")
+            for name, given in wanted.items()
+            if "binary_data" in given
+        },
+    )
+
+
+def decode_raw_request(body: bytes, signature: Signature, model: ModelRef) -> HttpInferCall:
+    """Read a body that is one tensor and nothing else: a batch of one, of the only input.
+
+    Raises:
+        InvalidRequest: The model has several inputs, or the bytes do not make its shape.
+    """
+    if len(signature.inputs) != 1:
+        raise InvalidRequest(
+            f"a raw binary request needs a model with one input; '{model.name}' has "
+            f"{len(signature.inputs)}. Describe the tensors in JSON, and send its length in "
+            "Inference-Header-Content-Length"
+        )
+    (spec,) = signature.inputs
+    where = f"input '{spec.name}' for model '{model.name}'"
+    dtype = NUMPY[DATATYPES[spec.dtype]]
+    if dtype == np.object_:
+        tensor = object_array([body]).reshape([1] * len(spec.shape or (1,)))
+    else:
+        axes = (None,) if spec.shape is None else spec.shape
+        if signature.is_batched:
+            axes = (1, *axes[1:])
+        shape = _deduced_shape(axes, len(body) // dtype.itemsize, where)
+        elements = check_declared(spec.name, DATATYPES[spec.dtype], shape)[1]
+        tensor = decode_raw(body, dtype, elements, where).reshape(shape)
+    return HttpInferCall(Prediction(model, {spec.name: tensor}), InferOptions(), is_binary=True)
+
+
+def _deduced_shape(axes: tuple[int | None, ...], elements: int, where: str) -> list[int]:
+    """The axes' lengths, a free one of the length that makes the elements fit."""
+    free = axes.count(None)
+    if free > 1:
+        raise InvalidRequest(f"{where} has {free} free axes; a raw binary request cannot tell them")
+    fixed = math.prod([size for size in axes if size is not None])
+    return [elements // max(fixed, 1) if size is None else size for size in axes]
+
+
+def _decode_inputs(
+    message: _Json, body: bytes, json_length: int | None, model: str
+) -> dict[str, Tensor]:
+    at = json_length if json_length is not None else len(body)
+    inputs: dict[str, Tensor] = {}
+    for item in _list_of_objects(message, "inputs", is_required=True):
+        name = _text(item, "name", "an input")
+        if name in inputs:
+            raise InvalidRequest(f"input '{name}' is given twice for model '{model}'")
+        where = f"input '{name}' for model '{model}'"
+        shape = _shape(item, where)
+        datatype = _text(item, "datatype", where)
+        dtype, elements = check_declared(name, datatype, shape)
+        parameters = _object(item, "parameters", where)
+        size = parameters.get("binary_data_size")
+        if size is None:
+            refuse_shared_memory(parameters, where)
+            if "data" not in item:
+                raise InvalidRequest(f"{where} has neither 'data' nor a binary_data_size")
+            tensor = decode_data(item["data"], datatype, dtype, elements, where)
+        else:
+            raw = _take(body, at, size, item, where)
+            tensor = _aligned(decode_raw(raw, dtype, elements, where))
+            at += size
+        inputs[name] = tensor.reshape(shape)
+    if at != len(body):
+        raise InvalidRequest(
+            f"unexpected additional input data for model '{model}': {len(body) - at} bytes "
+            "belong to no input"
+        )
+    return inputs
+
+
+def _take(body: bytes, at: int, size: object, item: _Json, where: str) -> memoryview:
+    if "data" in item:
+        raise InvalidRequest(
+            "Input must set only one of the following fields: 'data', "
+            f"'binary_data_size' in 'parameters', in {where}"
+        )
+    if type(size) is not int or size < 0:
+        raise InvalidRequest(f"binary_data_size must be a whole number, got {size!r} in {where}")
+    if at + size > len(body):
+        raise InvalidRequest(
+            f"unexpected size for {where}, expecting {at + size - len(body)} additional bytes; "
+            "is Inference-Header-Content-Length the length of the JSON?"
+        )
+    return memoryview(body)[at : at + size]
+
+
+def _aligned(tensor: Tensor) -> Tensor:
+    """The tensor where a runtime may read it: JSON's length decides where it lies."""
+    return tensor if tensor.flags.aligned else tensor.copy()
+
+
+def _wanted(message: _Json) -> dict[str, _Json]:
+    """The parameters of the outputs that are asked for, by name."""
+    wanted: dict[str, _Json] = {}
+    for item in _list_of_objects(message, "outputs"):
+        name = _text(item, "name", "an output")
+        if name in wanted:
+            raise InvalidRequest(f"output '{name}' is asked for twice")
+        wanted[name] = _object(item, "parameters", f"output '{name}'")
+    return wanted
+
+
+def _list_of_objects(message: _Json, key: str, *, is_required: bool = False) -> list[_Json]:
+    items = message.get(key)
+    if items is None and not is_required:
+        return []
+    if type(items) is not list or not all([type(item) is dict for item in items]):
+        raise InvalidRequest(f"Unable to parse '{key}': it must be a list of objects")
+    return items
+
+
+def _object(message: _Json, key: str, where: str) -> _Json:
+    value = message.get(key)
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise InvalidRequest(f"'{key}' of {where} must be an object")
+    return value
+
+
+def _text(item: _Json, key: str, where: str) -> str:
+    value = item.get(key)
+    if type(value) is not str:
+        raise InvalidRequest(f"Unable to parse '{key}' of {where}: it must be a string")
+    return value
+
+
+def _shape(item: _Json, where: str) -> list[int]:
+    shape = item.get("shape")
+    if type(shape) is not list or not all([type(size) is int for size in shape]):
+        raise InvalidRequest(f"Unable to parse 'shape' of {where}: it must be a list of integers")
+    return shape
+
+
+def _flag(parameters: _Json, key: str, where: str) -> bool:
+    value = parameters.get(key, False)
+    if type(value) is not bool:
+        raise InvalidRequest(f"parameter '{key}' of {where} must be true or false, got {value!r}")
+    return value
+
+
+def encode_infer_response(answer: Answer, call: HttpInferCall) -> tuple[bytes, int | None]:
+    """Write the answer; returns the body, and the length of its JSON if more follows.
+
+    Raises:
+        InvalidRequest: An output that JSON cannot hold is not asked for in binary.
+    """
+    outputs: list[_Json] = []
+    tails: list[bytes] = []
+    is_finite = True
+    for name, tensor in answer.outputs.items():
+        datatype = DATATYPES[dtype_name(tensor)]
+        output: _Json = {"name": name, "datatype": datatype, "shape": tensor.shape}
+        if call.binary.get(name, call.is_binary):
+            tails.append(encode_raw(tensor))
+            output["parameters"] = {"binary_data_size": len(tails[-1])}
+        else:
+            output["data"], is_clean = encode_data(tensor, datatype, name)
+            is_finite = is_finite and is_clean
+        outputs.append(output)
+    message: _Json = {"model_name": answer.model.name, "model_version": str(answer.model.number)}
+    if call.id:
+        message["id"] = call.id
+    message["outputs"] = outputs
+    head = dump_json(message, is_finite=is_finite)
+    return (b"".join([head, *tails]), len(head)) if tails else (head, None)

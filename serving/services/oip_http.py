@@ -1,0 +1,138 @@
+"""Open Inference over HTTP: every path under /v2, in Triton's words.
+
+A client's mistake is 400 with what to mend, also where Triton answers 500.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from serving.api import oip_binary
+from serving.api.calls import ModelRef
+from serving.api.json_text import dump_json
+from serving.api.oip_requests import decode_model_ref
+from serving.engine.engine import Engine
+from serving.services import oip_models as models
+from serving.services.http import HttpApi, HttpRequest, HttpResponse
+from serving.services.methods import Call
+
+_BINARY = b"application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, and what its path names: a model at most."""
+
+    engine: Engine
+    request: HttpRequest
+    call: Call
+    ref: ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What answers a path, and by which method it is called."""
+
+    method: str
+    answer: Callable[[_Asked], Awaitable[HttpResponse]]
+
+
+def oip_http(engine: Engine) -> HttpApi:
+    """The API of /v2."""
+
+    async def answer(request: HttpRequest, call: Call) -> HttpResponse:
+        parts = request.path.split("/")[2:]
+        route, name, version = _find_route(parts)
+        if route is None:
+            return _json({"error": "Not Found"}, 404)
+        if request.method != route.method:
+            return _other_method(route, request.method)
+        # Only infer is counted as a call of a model, and it says so itself.
+        return await route.answer(_Asked(engine, request, call, decode_model_ref(name, version)))
+
+    return answer
+
+
+def _find_route(parts: list[str]) -> tuple[_Route | None, str, str]:
+    """The route of a path without its ``/v2/``, and the model and version in it."""
+    if parts and not parts[-1]:  # a slash at the end is another path
+        return None, "", ""
+    match parts:
+        case ["models", name, "versions", version]:
+            return _OF_MODEL[""], name, version
+        case ["models", name, "versions", version, verb]:
+            return _OF_MODEL.get(verb), name, version
+        case ["models", name, verb]:
+            return _OF_MODEL.get(verb), name, ""
+        case ["models", name]:
+            return _OF_MODEL[""], name, ""
+        case _:
+            return _OF_SERVER.get("/".join(parts)), "", ""
+
+
+def _other_method(route: _Route, method: str) -> HttpResponse:
+    allowed = b"GET, HEAD, OPTIONS" if route.method == "GET" else b"POST, OPTIONS"
+    headers = ((b"allow", allowed),)
+    if method == "OPTIONS":
+        return HttpResponse(b"", 204, headers=headers)
+    return HttpResponse(dump_json({"error": "Method Not Allowed"}), 405, headers=headers)
+
+
+def _json(value: object, status: int = 200) -> HttpResponse:
+    return HttpResponse(dump_json(value), status)
+
+
+async def _live(asked: _Asked) -> HttpResponse:
+    return _json({"live": True})
+
+
+async def _ready(asked: _Asked) -> HttpResponse:
+    is_ready = asked.engine.is_ready
+    return _json({"ready": is_ready}, 200 if is_ready else 400)
+
+
+async def _server(asked: _Asked) -> HttpResponse:
+    return _json(models.server_metadata())
+
+
+async def _metadata(asked: _Asked) -> HttpResponse:
+    return _json(models.model_metadata(asked.engine, asked.ref))
+
+
+async def _model_ready(asked: _Asked) -> HttpResponse:
+    if not models.is_model_ready(asked.engine, asked.ref):
+        return _json({"error": "Model version not ready"}, 400)
+    return _json({"name": asked.ref.name, "ready": True})
+
+
+async def _infer(asked: _Asked) -> HttpResponse:
+    engine, request, ref = asked.engine, asked.request, asked.ref
+    asked.call.asked = ref
+    servable = models.find(engine, ref)
+    body = request.body
+    length = oip_binary.decode_header_length(
+        request.headers.get(oip_binary.LENGTH_HEADER), len(body)
+    )
+    if length == 0:
+        infer = oip_binary.decode_raw_request(body, models.signature_of(servable), ref)
+    else:
+        infer = oip_binary.decode_infer_request(body, length, ref)
+    answer = await models.infer(engine, servable, infer.prediction, infer.options, asked.call)
+    data, json_length = oip_binary.encode_infer_response(answer, infer)
+    if json_length is None:
+        return HttpResponse(data)
+    header = (oip_binary.LENGTH_HEADER, str(json_length).encode())
+    return HttpResponse(data, content_type=_BINARY, headers=(header,))
+
+
+_OF_SERVER: Mapping[str, _Route] = {
+    "": _Route("GET", _server),
+    "health/live": _Route("GET", _live),
+    "health/ready": _Route("GET", _ready),
+}
+_OF_MODEL: Mapping[str, _Route] = {
+    "": _Route("GET", _metadata),
+    "ready": _Route("GET", _model_ready),
+    "infer": _Route("POST", _infer),
+}
