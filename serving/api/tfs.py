@@ -156,8 +156,7 @@ def encode_predict_request(prediction: Prediction) -> bytes:
 
 def encode_predict_response(answer: Answer, signature: str) -> bytes:
     """Write a PredictResponse; its model_spec names the version that answered."""
-    response = pb.PredictResponse()
-    _fill_spec(response.model_spec, answer.model, signature)
+    response = pb.PredictResponse(model_spec=model_spec(answer.model, signature))
     for name, tensor in answer.outputs.items():
         response.outputs[name].CopyFrom(encode_tensor(tensor))
     return response.SerializeToString()
@@ -207,22 +206,25 @@ def encode_model_ref(ref: ModelRef) -> pb.ModelSpec:
     return spec
 
 
-def encode_metadata(model: ModelVersion, signatures: Mapping[str, Signature]) -> bytes:
-    """Write a GetModelMetadataResponse with ``signature_def``, the only field there is."""
-    signature_map = pb.SignatureDefMap()
+def signature_def_map(signatures: Mapping[str, Signature]) -> pb.SignatureDefMap:
+    """Signatures as TensorFlow describes them."""
+    found = pb.SignatureDefMap()
     for name, signature in signatures.items():
-        definition = signature_map.signature_def[name]
+        definition = found.signature_def[name]
         definition.method_name = METHOD_NAMES[signature.method]
         for spec in signature.inputs:
             definition.inputs[spec.name].CopyFrom(_tensor_info(spec))
         for spec in signature.outputs:
             definition.outputs[spec.name].CopyFrom(_tensor_info(spec))
-    response = pb.GetModelMetadataResponse()
-    _fill_spec(response.model_spec, model, "")
-    response.metadata[
-        "signature_def"
-    ].type_url = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
-    response.metadata["signature_def"].value = signature_map.SerializeToString()
+    return found
+
+
+def encode_metadata(model: ModelVersion, signatures: Mapping[str, Signature]) -> bytes:
+    """Write a GetModelMetadataResponse with ``signature_def``, the only field there is."""
+    response = pb.GetModelMetadataResponse(model_spec=model_spec(model))
+    field = response.metadata["signature_def"]
+    field.type_url = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
+    field.value = signature_def_map(signatures).SerializeToString()
     return response.SerializeToString()
 
 
@@ -235,10 +237,11 @@ def _tensor_info(spec: TensorSpec) -> tf.TensorInfo:
     return info
 
 
-def _fill_spec(spec: pb.ModelSpec, model: ModelVersion, signature: str) -> None:
-    spec.name = model.name
+def model_spec(model: ModelVersion, signature: str = "") -> pb.ModelSpec:
+    """Write which servable answered."""
+    spec = pb.ModelSpec(name=model.name, signature_name=signature)
     spec.version.value = model.number
-    spec.signature_name = signature
+    return spec
 
 
 def _dtype_text(number: int) -> str:

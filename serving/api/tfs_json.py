@@ -1,0 +1,226 @@
+"""TF Serving's REST requests: JSON text to tensors, by a signature.
+
+Rules and messages are those of tensorflow_serving/util/json_tensor.cc.  In row form there
+is a value for each instance, in column form a tensor with all of them.  What stands after
+the JSON object is not looked at, nor are keys that nobody asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from model_store.errors import EaselError, InvalidRequest
+from model_store.spec import Signature, TensorSpec
+from serving.api.calls import Tensor
+from serving.api.tfs_json_values import debug_text, is_base64, read_tensor
+
+_BOM = b"\xef\xbb\xbf"
+# The parser of TF Serving says it so; other failures have our parser's words.
+_PARSER_WORDS = {
+    "Expecting value": "Invalid value.",
+    "Expecting property name enclosed in double quotes": "Missing a name for object member.",
+    "Expecting ':' delimiter": "Missing a colon after a name of object member.",
+    "Expecting ',' delimiter": "Missing a comma or } or ] after a member or an element.",
+    "Unterminated string starting at": "Missing a closing quotation mark in string.",
+    "Invalid \\escape": "Invalid escape character in string.",
+    "Invalid \\uXXXX escape": "Incorrect hex digit after \\u escape in string.",
+    "Invalid control character at": "Invalid encoding in string.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PredictInputs:
+    """What a predict request holds: its tensors, and in which form the answer is wanted."""
+
+    tensors: Mapping[str, Tensor]
+    is_by_row: bool
+
+    @property
+    def rows(self) -> int:
+        """How many instances there are, in row form."""
+        return max((len(tensor) for tensor in self.tensors.values()), default=0)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Read the JSON object that *body* begins with; NaN and Infinity are numbers.
+
+    Raises:
+        InvalidRequest: It is not one.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = _parse_leniently(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"JSON Value: {debug_text(value)} Is not object")
+    return value
+
+
+def signature_name(document: Mapping[str, Any]) -> str:
+    """Which signature is asked for; empty if that is not said.
+
+    Raises:
+        InvalidRequest: It is not a string.
+    """
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise InvalidRequest(
+            f"JSON Value: {debug_text(document)} not formatted correctly. "
+            "'signature_name' key must be a string value."
+        )
+    return name
+
+
+def read_inputs(document: Mapping[str, Any], signature: Signature) -> PredictInputs:
+    """Read a predict request's tensors.
+
+    Raises:
+        InvalidRequest: It is in neither form or in both, or a value does not fit.
+    """
+    if "instances" in document and "inputs" in document:
+        raise InvalidRequest(
+            f"JSON Value: {debug_text(document)} Not formatted correctly expecting only "
+            "one of 'inputs' or 'instances' keys to exist "
+        )
+    if "instances" in document:
+        return PredictInputs(_read_rows(document, signature), is_by_row=True)
+    if "inputs" in document:
+        return PredictInputs(_read_columns(document["inputs"], signature), is_by_row=False)
+    raise InvalidRequest("Missing 'inputs' or 'instances' key")
+
+
+def _parse_leniently(body: bytes) -> Any:
+    """What orjson refuses and TF Serving does not: its words for numbers, bytes after the end."""
+    if not body:
+        raise InvalidRequest("JSON Parse error: The document is empty")
+    try:
+        text = body.removeprefix(_BOM).decode()
+        stripped = text.lstrip(" \t\r\n")
+        offset = len(text) - len(stripped)
+        if not stripped:
+            raise InvalidRequest(f"JSON Parse error: The document is empty. at offset: {offset}")
+        value, _ = json.JSONDecoder().raw_decode(stripped)
+        if "\\ud" in text or "\\uD" in text:  # half a pair of surrogates is no character
+            json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        words = _PARSER_WORDS.get(error.msg, f"{error.msg}.")
+        raise InvalidRequest(
+            f"JSON Parse error: {words} at offset: {error.pos + offset}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"JSON Parse error: Invalid encoding in string. at offset: {error.start}"
+        ) from error
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            "JSON Parse error: The surrogate pair in string is invalid."
+        ) from error
+    except RecursionError as error:
+        raise InvalidRequest("JSON Parse error: Nested too deeply.") from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise InvalidRequest("JSON Parse error: Number too big to be stored in double.") from error
+    return value
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and not is_base64(value)
+
+
+def _read_rows(document: Mapping[str, Any], signature: Signature) -> dict[str, Tensor]:
+    instances = document["instances"]
+    if not isinstance(instances, list):
+        raise InvalidRequest(
+            f"JSON Value: {debug_text(document)} Expecting 'instances' to be an list/array"
+        )
+    if instances and not isinstance(instances[0], dict) and len(signature.inputs) > 1:
+        raise InvalidRequest(
+            "instances is a plain list, but expecting list of objects as multiple "
+            "input tensors required as per tensorinfo_map"
+        )
+    if instances and _is_object(instances[0]):
+        return _read_objects(instances, signature)
+    return _read_plain(instances, signature.inputs[0])
+
+
+def _read_plain(instances: list[Any], spec: TensorSpec) -> dict[str, Tensor]:
+    for number, item in enumerate(instances):
+        if _is_object(item):
+            raise InvalidRequest(
+                f"Expecting value/list but got object at item {number} of input list"
+            )
+    try:
+        return {spec.name: read_tensor(instances, spec)}
+    except EaselError:
+        _explain_rows(instances, spec, "")
+        raise
+
+
+def _read_objects(instances: list[Any], signature: Signature) -> dict[str, Tensor]:
+    names = {spec.name for spec in signature.inputs}
+    for number, item in enumerate(instances):
+        if not _is_object(item):
+            raise InvalidRequest(f"Expecting object but got list at item {number} of input list")
+        for name in item.keys() - names:
+            raise InvalidRequest(
+                f"Failed to process element: {number} key: {name} of 'instances' list. "
+                f"Error: INVALID_ARGUMENT: JSON object: does not have named input: {name}"
+            )
+        if item.keys() != names:
+            raise InvalidRequest(
+                f"Failed to process element: {number} of 'instances' list. JSON object: "
+                f"{debug_text(item)} keys must be equal to: {','.join(sorted(names))}"
+            )
+    return {spec.name: _read_column(instances, spec) for spec in signature.inputs}
+
+
+def _read_column(instances: list[Any], spec: TensorSpec) -> Tensor:
+    column = [item[spec.name] for item in instances]
+    try:
+        return read_tensor(column, spec)
+    except EaselError:
+        _explain_rows(column, spec, f" key: {spec.name}")
+        raise
+
+
+def _explain_rows(rows: list[Any], spec: TensorSpec, key: str) -> None:
+    """Raise for the first of *rows* that cannot be read, or is not like the first."""
+    first: Tensor | None = None
+    for number, row in enumerate(rows):
+        try:
+            tensor = read_tensor(row, spec)
+            first = tensor if first is None else first
+            if tensor.size != first.size:
+                raise InvalidRequest(f"Expecting tensor size: {first.size} but got: {tensor.size}")
+            if tensor.shape != first.shape:
+                raise InvalidRequest(
+                    f"Expecting shape {_shape_text(first)} but got: {_shape_text(tensor)}"
+                )
+        except InvalidRequest as error:
+            raise InvalidRequest(
+                f"Failed to process element: {number}{key} of 'instances' list. "
+                f"Error: {error.code.name}: {error}"
+            ) from error
+
+
+def _shape_text(tensor: Tensor) -> str:
+    return f"[{','.join(map(str, tensor.shape))}]"
+
+
+def _read_columns(value: Any, signature: Signature) -> dict[str, Tensor]:
+    if not _is_object(value):
+        if len(signature.inputs) > 1:
+            raise InvalidRequest(
+                "inputs is a plain value/list, but expecting an object as multiple "
+                "input tensors required as per tensorinfo_map"
+            )
+        (spec,) = signature.inputs
+        return {spec.name: read_tensor(value, spec)}
+    for spec in signature.inputs:
+        if spec.name not in value:
+            raise InvalidRequest(f"Missing named input: {spec.name} in 'inputs' object.")
+    return {spec.name: read_tensor(value[spec.name], spec) for spec in signature.inputs}

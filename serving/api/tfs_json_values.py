@@ -1,0 +1,197 @@
+"""JSON's nested lists to tensors, as TF Serving reads them.
+
+A list of numbers goes through three passes in C: are all of one kind, are all lists of
+one length, make them an array.  What does not go through is walked again value by value,
+to say in TF Serving's words which one is wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from model_store.errors import InvalidRequest
+from model_store.spec import TensorSpec
+from serving.api.calls import Tensor
+
+_TYPE_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "float16": "half",
+    "bytes": "string",
+}
+_DEBUG_CHARACTERS = 256
+# numpy's limit.
+_MAX_RANK = 64
+_NO_KINDS: frozenset[type] = frozenset()
+_KINDS: dict[str, frozenset[type]] = {
+    "f": frozenset({int, float}),
+    "i": frozenset({int}),
+    "u": frozenset({int}),
+    "b": frozenset({bool}),
+}
+
+
+def read_tensor(value: Any, spec: TensorSpec) -> Tensor:
+    """Read a number, a string or nested lists of them; the shape is the value's own.
+
+    Raises:
+        InvalidRequest: The lists are ragged, or a value is not of the spec's dtype.
+    """
+    shape, flat = _flatten(value)
+    tensor = None if flat is None else _as_array(flat, spec.dtype)
+    if tensor is None:
+        tensor = _as_array(_walk(value, spec.dtype), spec.dtype)
+    if tensor is None:  # numbers of Python that no array holds
+        raise type_error(value, spec.dtype)
+    return tensor.reshape(shape)
+
+
+def dense_shape(value: Any) -> tuple[int, ...]:
+    """The shape that nested lists have if they are not ragged: that of their first elements.
+
+    Raises:
+        InvalidRequest: They are nested more deeply than a tensor can be.
+    """
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        if not value:
+            break
+        value = value[0]
+    if len(shape) > _MAX_RANK:
+        raise InvalidRequest(f"a tensor has at most {_MAX_RANK} axes, got {len(shape)}")
+    return tuple(shape)
+
+
+def is_base64(value: Any) -> bool:
+    """Whether this is the object that stands for bytes: ``{"b64": "..."}``, no more keys."""
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+def decode_base64(value: Any) -> bytes:
+    """The bytes of ``{"b64": "..."}``; padding may lack.
+
+    Raises:
+        InvalidRequest: It is another object, or not base64.
+    """
+    if not is_base64(value):
+        raise InvalidRequest(
+            f"JSON Value: {debug_text(value)} not formatted correctly for base64 data"
+        )
+    text = "".join(value["b64"].split()).rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest("Unable to base64 decode") from error
+
+
+def debug_text(value: Any) -> str:
+    """A value for an error message: its JSON, cut after 256 characters."""
+    text = ""
+    for piece in json.JSONEncoder().iterencode(value):
+        text += piece
+        if len(text) >= _DEBUG_CHARACTERS:
+            break
+    return text[:_DEBUG_CHARACTERS]
+
+
+def type_text(value: Any) -> str:
+    """JSON's name for a value's type, as TF Serving's parser calls it."""
+    match value:
+        case None:
+            return "Null"
+        case bool():
+            return str(value)
+        case dict():
+            return "Object"
+        case list():
+            return "Array"
+        case str():
+            return "String"
+        case _:
+            return "Number"
+
+
+def type_error(value: Any, dtype: str) -> InvalidRequest:
+    """What to raise for a value that is none of *dtype*'s."""
+    return InvalidRequest(
+        f"JSON Value: {debug_text(value)} Type: {type_text(value)} "
+        f"is not of expected type: {_TYPE_NAMES.get(dtype, dtype)}"
+    )
+
+
+def _flatten(value: Any) -> tuple[tuple[int, ...], list[Any] | None]:
+    """The shape of nested lists, and what is in them; None for the latter if ragged."""
+    shape = dense_shape(value)
+    flat = [value]
+    for size in shape:
+        if set(map(type, flat)) != {list} or set(map(len, flat)) != {size}:
+            return shape, None
+        flat = list(chain.from_iterable(flat))
+    return shape, flat
+
+
+def _as_array(flat: list[Any], dtype: str) -> Tensor | None:
+    """A flat array of numbers or bytes; None if one does not fit."""
+    if dtype == "bytes":
+        return _as_strings(flat)
+    wanted = np.dtype(dtype)
+    if not set(map(type, flat)) <= _KINDS.get(wanted.kind, _NO_KINDS):
+        return None
+    try:
+        if wanted.kind in "iu":
+            return np.array(flat, wanted)
+        # By way of float64: TensorFlow rounds a number that it has read as a double.
+        with np.errstate(over="ignore"):
+            return np.array(flat, np.float64).astype(wanted)
+    except OverflowError:
+        return None
+
+
+def _as_strings(flat: list[Any]) -> Tensor | None:
+    if not set(map(type, flat)) <= {str, dict}:
+        return None
+    tensor = np.empty(len(flat), object)
+    tensor[:] = [each.encode() if isinstance(each, str) else decode_base64(each) for each in flat]
+    return tensor
+
+
+def _walk(value: Any, dtype: str) -> list[Any]:
+    """The values of nested lists in order, each checked.
+
+    Raises:
+        InvalidRequest: As ``read_tensor``.
+    """
+    found: list[Any] = []
+    _add(value, 0, dense_shape(value), dtype, found)
+    return found
+
+
+def _add(value: Any, level: int, shape: tuple[int, ...], dtype: str, found: list[Any]) -> None:
+    if not isinstance(value, list):
+        if level != len(shape):
+            raise InvalidRequest(
+                f"JSON Value: {debug_text(value)} found at incorrect level: {level + 1} "
+                f"in the JSON DOM. Expected at level: {len(shape)}"
+            )
+        if _as_array([value], dtype) is None:
+            raise type_error(value, dtype)
+        found.append(value)
+        return
+    if level >= len(shape):
+        raise InvalidRequest(
+            f"Encountered list at unexpected level: {level} expected < {len(shape)}"
+        )
+    if len(value) != shape[level]:
+        raise InvalidRequest(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} "
+            f"expected size: {shape[level]}"
+        )
+    for item in value:
+        _add(item, level + 1, shape, dtype, found)

@@ -1,0 +1,68 @@
+"""What TF Serving's two APIs ask of the engine before they run anything, in its words."""
+
+from __future__ import annotations
+
+from model_store.errors import EaselError, InvalidRequest, ServableNotFound
+from serving.api.calls import ModelRef
+from serving.api.protos import tensorflow_error_pb2 as tf_error
+from serving.api.protos import tensorflow_serving_pb2 as pb
+from serving.engine.engine import Engine, Missing, State, VersionStatus, require
+from serving.engine.servable import Servable
+
+_STATES = {
+    State.START: pb.ModelVersionStatus.START,
+    State.LOADING: pb.ModelVersionStatus.LOADING,
+    State.AVAILABLE: pb.ModelVersionStatus.AVAILABLE,
+    State.UNLOADING: pb.ModelVersionStatus.UNLOADING,
+    State.END: pb.ModelVersionStatus.END,
+}
+
+
+def find(engine: Engine, ref: ModelRef) -> Servable:
+    """The servable that is asked for.
+
+    Raises:
+        InvalidRequest: No such version label.
+        ServableNotFound: No such model or version.
+        ServableNotReady: The server is loading its models.
+    """
+    found = engine.find(ref)
+    if found is Missing.YET or not isinstance(found, Missing):
+        return require(found, ref)
+    if found is Missing.LABEL:
+        raise InvalidRequest(f"Unrecognized servable version label: {ref.label}")
+    kind = f"Latest({ref.name})" if ref.version is None else f"Specific({ref.name}, {ref.version})"
+    raise ServableNotFound(f"Servable not found for request: {kind}")
+
+
+def statuses(engine: Engine, ref: ModelRef) -> pb.GetModelStatusResponse:
+    """The state of a model's versions, or of the one that *ref* names.
+
+    Raises:
+        InvalidRequest: No such version label.
+        ServableNotFound: No such model or version was ever tried.
+    """
+    response = pb.GetModelStatusResponse()
+    for status in _wanted(engine, ref):
+        item = response.model_version_status.add(
+            version=status.model.number, state=_STATES[status.state]
+        )
+        item.status.error_code = (
+            tf_error.Code.Value(EaselError.code.name) if status.error else tf_error.OK
+        )
+        item.status.error_message = status.error
+    return response
+
+
+def _wanted(engine: Engine, ref: ModelRef) -> tuple[VersionStatus, ...]:
+    found = engine.statuses(ref.name)
+    if not found:
+        raise ServableNotFound(f"Could not find any versions of model {ref.name}")
+    if ref.label is not None:
+        ref = ModelRef(ref.name, version=find(engine, ref).model.number)
+    if ref.version is None:
+        return found
+    chosen = tuple(status for status in found if status.model.number == ref.version)
+    if not chosen:
+        raise ServableNotFound(f"Could not find version {ref.version} of model {ref.name}")
+    return chosen

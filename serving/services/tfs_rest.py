@@ -1,0 +1,80 @@
+"""TF Serving's REST API over the engine: predict in row and column form, status, metadata."""
+
+from __future__ import annotations
+
+import re
+
+from model_store.errors import InvalidRequest
+from model_store.spec import DEFAULT_SIGNATURE, Signature
+from serving.api import tfs_json, tfs_json_status, tfs_json_text
+from serving.api.calls import ModelRef, Prediction
+from serving.engine.engine import Engine
+from serving.engine.servable import Servable
+from serving.services.http import HttpApi, HttpRequest, HttpResponse
+from serving.services.methods import Call
+from serving.services.tfs_lookup import find, statuses
+
+_TARGET = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_POST = re.compile(_TARGET + r":(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII)
+_GET = re.compile(_TARGET + r"(?P<metadata>/metadata)?", re.IGNORECASE | re.ASCII)
+_NO_MODEL = re.compile(r"/v1/models(?:/metadata)?", re.IGNORECASE)
+_MAX_VERSION = 2**63
+
+
+def tfs_http_api(engine: Engine) -> HttpApi:
+    """Everything under ``/v1/``."""
+
+    async def answer(request: HttpRequest, call: Call) -> HttpResponse:
+        pattern = {"POST": _POST, "GET": _GET}.get(request.method)
+        match = pattern.fullmatch(request.path) if pattern else None
+        if match is None:
+            raise _malformed(request)
+        call.asked = ref = _read_ref(match)
+        if request.method == "GET":
+            return HttpResponse(_describe(engine, ref, is_metadata=bool(match["metadata"])))
+        return HttpResponse(await _predict(engine, ref, request.body, call))
+
+    return answer
+
+
+def _malformed(request: HttpRequest) -> InvalidRequest:
+    if request.method == "GET" and _NO_MODEL.fullmatch(request.path):
+        return InvalidRequest("Missing model name in request.")
+    return InvalidRequest(f"Malformed request: {request.method} {request.path}")
+
+
+def _read_ref(match: re.Match[str]) -> ModelRef:
+    digits = match["version"]
+    # Python itself refuses to read thousands of digits.
+    if digits is not None and (len(digits) > 30 or int(digits) >= _MAX_VERSION):
+        raise InvalidRequest(f"Failed to convert version: {digits} to numeric.")
+    return ModelRef(match["name"], None if digits is None else int(digits), match["label"])
+
+
+def _describe(engine: Engine, ref: ModelRef, *, is_metadata: bool) -> bytes:
+    if not is_metadata:
+        return tfs_json_status.encode_statuses(statuses(engine, ref))
+    servable = find(engine, ref)
+    return tfs_json_status.encode_metadata(servable.model, servable.manifest.signatures)
+
+
+async def _predict(engine: Engine, ref: ModelRef, body: bytes, call: Call) -> bytes:
+    document = tfs_json.parse_object(body)
+    name = tfs_json.signature_name(document) or DEFAULT_SIGNATURE
+    servable = find(engine, ref)
+    given = tfs_json.read_inputs(document, _signature(servable, name))
+    if given.is_by_row and not given.rows:  # there is nothing to run, nor a shape to run it in
+        return tfs_json_text.NO_ROWS
+    prediction = Prediction(ref, given.tensors, signature=name)
+    call.answer = answer = await engine.infer(servable, prediction, call.deadline)
+    encode = tfs_json_text.encode_rows if given.is_by_row else tfs_json_text.encode_columns
+    return encode(answer.outputs)
+
+
+def _signature(servable: Servable, name: str) -> Signature:
+    signature = servable.manifest.signatures.get(name)
+    if signature is None:
+        raise InvalidRequest(f'Serving signature name: "{name}" not found in signature def')
+    if not signature.inputs:
+        raise InvalidRequest(f"Failed to get input map for signature: {name}")
+    return signature
