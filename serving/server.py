@@ -27,6 +27,7 @@ from serving.services.methods import Methods
 from serving.services.oip import oip_methods
 from serving.services.oip_http import oip_http
 from serving.services.tfs import tfs_methods
+from serving.services.tfs_rest import tfs_http_api
 from serving.transport.app import AsgiApp
 from serving.transport.options import Options
 from serving.transport.sockets import address_of, listening, refuse_more
@@ -79,7 +80,7 @@ def build_methods(engine: Engine) -> Methods:
 
 def build_apis(engine: Engine) -> HttpApis:
     """Every HTTP API by the first part of its path."""
-    return {**health_apis(engine), "v2": oip_http(engine)}
+    return {**health_apis(engine), "v1": tfs_http_api(engine), "v2": oip_http(engine)}
 
 
 def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
