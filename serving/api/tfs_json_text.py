@@ -101,7 +101,7 @@ def _in_words_of_c(value: float, shortest: bytes) -> bytes:
     digits = max(6, len(shortest.partition(b"e")[0].translate(None, b"-.").strip(b"0")))
     # A power of two is nearer to the number below it than to the one above: rounded to
     # as many digits as the shortest form has, it may be that one.
-    digits += abs(math.frexp(value)[0]) == 0.5
+    digits += digits > 6 and abs(math.frexp(value)[0]) == 0.5
     text = f"{value:.{digits}g}"
     return (text if "." in text or "e" in text else text + ".0").encode()
 
