@@ -17,10 +17,11 @@ class ServerConfig:
         rest_api_port: HTTP's port; 0 lets the system choose. Both ports answer both.
         rest_api_timeout_in_ms: Longest time for one HTTP request; 0 for any.
         enable_cors_support: Whether pages of other origins may call.
-        intra_op_threads: Threads of one ONNX Runtime session.
-        lanes: Runs at the same time, of those too long for the event loop.
+        intra_op_threads: Threads of one run; 0 chooses, and `easel doctor` says why.
+        lanes: Runs at the same time, of those too long for the event loop; 0 chooses.
         max_batch_rows: Rows of one run; longer requests are split.
         max_waiting_rows: Rows that may wait for a model; more are refused.
+        max_queue_s: Expected seconds of waiting for a model, above which calls are refused.
         max_message_bytes: Longest message accepted.
         drain_s: Seconds to finish calls after SIGTERM, and before a version is unloaded.
         file_system_poll_wait_seconds: Seconds between looks at the store; 0 for one look.
@@ -34,10 +35,11 @@ class ServerConfig:
     rest_api_port: int = 8501
     rest_api_timeout_in_ms: int = 30_000
     enable_cors_support: bool = False
-    intra_op_threads: int = 1
-    lanes: int = 2
+    intra_op_threads: int = 0
+    lanes: int = 0
     max_batch_rows: int = 64
     max_waiting_rows: int = 4096
+    max_queue_s: float = 5.0
     max_message_bytes: int = 64 * 1024 * 1024
     drain_s: float = 20.0
     file_system_poll_wait_seconds: float = 1.0

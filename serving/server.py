@@ -18,9 +18,11 @@ from h2corn import Config, Server
 from model_store.store import Store
 from serving.config import ServerConfig
 from serving.engine.engine import Engine, State
-from serving.engine.limits import BatchLimits
+from serving.engine.limits import BatchLimits, checked
 from serving.engine.loading import LifecycleOptions
+from serving.engine.machine import read_machine
 from serving.engine.servable import LoadOptions
+from serving.engine.threads import choose, widest_bytes
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
@@ -57,10 +59,13 @@ class Started:
 
 def build_engine(config: ServerConfig) -> Engine:
     """An engine with nothing loaded yet."""
+    machine = read_machine()
+    plan = choose(machine, lanes=config.lanes, intra_op_threads=config.intra_op_threads)
     limits = BatchLimits(
         max_rows=config.max_batch_rows,
         max_waiting_rows=config.max_waiting_rows,
-        lanes=config.lanes,
+        max_queue_s=config.max_queue_s,
+        lanes=plan.lanes,
     )
     lifecycle = LifecycleOptions(
         poll_s=config.file_system_poll_wait_seconds,
@@ -68,7 +73,9 @@ def build_engine(config: ServerConfig) -> Engine:
         retry_interval_s=config.load_retries_interval_micros / 1e6,
         drain_s=config.drain_s,
     )
-    options = LoadOptions(config.intra_op_threads, limits)
+    options = LoadOptions(
+        plan.intra_op_threads, checked(limits), plan.wide_threads, widest_bytes(machine)
+    )
     return Engine(Store(config.store), options, lifecycle)
 
 

@@ -14,38 +14,18 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import numpy as np
-
-from model_store.errors import EaselError, Overloaded, ServableNotReady
+from model_store.errors import Overloaded, ServableNotReady
 from model_store.spec import Signature
-from serving.api.calls import Tensor, Tensors, Timing
-from serving.engine.computing import Outcome, Program, compute
+from serving.api.calls import Tensors
+from serving.engine.computing import Program, compute, padded_rows
 from serving.engine.jobs import Job, JobQueue, Timed, due
 from serving.engine.limits import BatchLimits
+from serving.engine.runs import Run, deliver, joined
 from serving.engine.session import Abort, Session
 
 # Share of a new run's cost that enters the estimates: of the worst, and of the mean.
 _TRUST, _TRUST_MEAN = 0.05, 0.2
 _LEAST_RETRY_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What one call of the session came to.
-
-    Attributes:
-        batch: Whose rows were in it.
-        outcomes: Of each of them.
-        begun: On the event loop's clock.
-        seconds: How long it took.
-        rows: Of all of them.
-    """
-
-    batch: Sequence[Job]
-    outcomes: Sequence[Outcome]
-    begun: float
-    seconds: float
-    rows: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +99,7 @@ class Batcher:
         try:
             if len(jobs) == 1:
                 return await jobs[0].future
-            return _joined(outputs, await asyncio.gather(*[job.future for job in jobs]), jobs)
+            return joined(outputs, await asyncio.gather(*[job.future for job in jobs]), jobs)
         except BaseException:  # cancelled, or one part of several failed: nobody wants the rest
             self._forget(jobs)
             raise
@@ -201,18 +181,33 @@ class Batcher:
         now = loop.time()
         if self._limits.timeout_s and self._waits_for_company(now, loop):
             return
-        batch = self._queue.take(now, self._max_rows)
+        batch = self._queue.take(now, self._share())
         if self._limits.timeout_s:
             self._due = self._queue.due(self._limits.timeout_s)
         if not batch:
             return
         if self._worst_row_s * sum([job.rows for job in batch]) <= self._limits.inline_s:
-            _deliver(self._compute(batch, loop))
+            deliver(self._compute(batch, loop))
         else:
             task = loop.create_task(self._run_in_thread(batch, abort := Abort()))
             self._in_threads[task] = _InThread(batch, abort)
         if self._queue.rows or len(self._queue):
             self._schedule(loop)
+
+    def _share(self) -> int:
+        """Rows of the next run: as many as fit, or where lanes stand idle its fair part.
+
+        Callers that wait for one long run come back all at once, and would for ever fill
+        one lane while the others have nothing to do.
+        """
+        free = self._limits.lanes - len(self._in_threads)
+        rows = self._queue.rows
+        if free < 2 or rows < 2 or self._limits.timeout_s:
+            return self._max_rows
+        share = -(-rows // free)
+        if share * self._worst_row_s <= self._limits.inline_s:
+            return self._max_rows
+        return min(self._max_rows, padded_rows(share, self._program.allowed_rows))
 
     def _waits_for_company(self, now: float, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether there is room in the next run, and time; if so, look again at its end."""
@@ -229,10 +224,10 @@ class Batcher:
         task = asyncio.current_task()
         try:
             work = loop.run_in_executor(self._executor, self._compute, batch, loop, abort)
-            _deliver(await work)
+            deliver(await work)
         except RuntimeError as error:  # the executor takes no more work
             gone = ServableNotReady(f"the server is shutting down: {error}")
-            _deliver(_Run(batch, [gone] * len(batch), loop.time(), 0.0, 0))
+            deliver(Run(batch, [gone] * len(batch), loop.time(), 0.0, 0))
         finally:
             assert task is not None
             del self._in_threads[task]
@@ -243,13 +238,13 @@ class Batcher:
         batch: Sequence[Job],
         loop: asyncio.AbstractEventLoop,
         abort: Abort | None = None,
-    ) -> _Run:
+    ) -> Run:
         """Run *batch*; with *abort* in a thread, where some may have left before it begins."""
         if abort is not None:
             batch = [job for job in batch if not job.future.done()]
         begun = loop.time()
         outcomes = compute(self._program, batch, abort) if batch else []
-        run = _Run(batch, outcomes, begun, loop.time() - begun, sum([job.rows for job in batch]))
+        run = Run(batch, outcomes, begun, loop.time() - begun, sum([job.rows for job in batch]))
         if abort is None or not abort.is_set:
             self._observe(run.seconds / max(run.rows, 1))
         return run
@@ -258,39 +253,3 @@ class Batcher:
         """Believe a slow run at once and fast ones slowly: a long run blocks the loop."""
         self._mean_row_s += _TRUST_MEAN * (row_s - self._mean_row_s)
         self._worst_row_s = max(row_s, self._worst_row_s + _TRUST * (row_s - self._worst_row_s))
-
-
-def _deliver(run: _Run) -> None:
-    for job, outcome in zip(run.batch, run.outcomes, strict=True):
-        if job.future.done():  # the caller went away while it ran
-            continue
-        if isinstance(outcome, Exception):
-            job.future.set_exception(_as_ours(outcome))
-        else:
-            timing = Timing(run.begun - job.arrived, run.seconds, run.rows)
-            job.future.set_result((outcome, timing))
-
-
-def _joined(outputs: Sequence[str], parts: Sequence[Timed], jobs: Sequence[Job]) -> Timed:
-    """One answer of the parts of a request that was split."""
-    rows = sum([job.rows for job in jobs])
-    joined: list[Tensor] = []
-    for name, pieces in zip(outputs, zip(*[part for part, _ in parts], strict=True), strict=True):
-        whole = np.concatenate(pieces)
-        if len(whole) != rows:
-            raise EaselError(f"output {name} has {len(whole)} rows for {rows}: send fewer at once")
-        joined.append(whole)
-    return joined, _together([timing for _, timing in parts])
-
-
-def _together(timings: Sequence[Timing]) -> Timing:
-    """Of a request that was split: its longest wait, all of its work, its largest run."""
-    return Timing(
-        max(timing.queue_s for timing in timings),
-        sum(timing.compute_s for timing in timings),
-        max(timing.batch_rows for timing in timings),
-    )
-
-
-def _as_ours(error: Exception) -> EaselError:
-    return error if isinstance(error, EaselError) else EaselError(f"the model failed: {error}")

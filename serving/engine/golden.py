@@ -76,7 +76,7 @@ def warm_row_seconds(session: Session, signature: Signature) -> float:
     Free axes get length 1.  That a model refuses such a row is no fault of the model: an
     empty string is no image, say.
     """
-    inputs = {spec.name: _zeros(spec) for spec in signature.inputs}
+    inputs = zero_row(signature)
     names = [spec.name for spec in signature.outputs]
     times: list[float] = []
     while len(times) < _WARM_RUNS and sum(times) < _WARM_S:
@@ -88,6 +88,11 @@ def warm_row_seconds(session: Session, signature: Signature) -> float:
             return float("inf")
         times.append(time.perf_counter() - start)
     return float(np.median(times[len(times) // 2 :]))
+
+
+def zero_row(signature: Signature) -> Tensors:
+    """One row of zeros; free axes have length 1."""
+    return {spec.name: _zeros(spec) for spec in signature.inputs}
 
 
 def _zeros(spec: TensorSpec) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,8 +13,12 @@ import onnxruntime as ort
 from model_store.errors import BadVersion, EaselError, TensorMismatch
 from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
 from serving.api.calls import Tensor, Tensors
+from serving.engine.elastic import widened
+from serving.engine.golden import zero_row
 from serving.engine.onnx_file import read_facts
 from serving.engine.session import Abort, Session
+
+logger = logging.getLogger(__name__)
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -47,9 +52,27 @@ class OnnxModel:
         Raises:
             BadVersion: ONNX Runtime cannot load it, or it reads other files.
         """
+        self._path, self._may_read = path, may_read
         session = OrtSession(path, intra_op_threads=intra_op_threads, may_read=may_read)
         self._signatures = dict.fromkeys(names, session.signature)
-        self._session: OrtSession | None = session
+        self._session: Session | None = session
+
+    def widen(self, threads: int, *, above_s: float) -> None:
+        """Load the graph a second time, if a run alone is faster with so many *threads*.
+
+        A graph that cannot run a row of zeros in more than *above_s* seconds stays as it is.
+        """
+        narrow = self.session(next(iter(self._signatures)))
+        signature = next(iter(self._signatures.values()))
+        names, zeros = [spec.name for spec in signature.outputs], zero_row(signature)
+
+        def load() -> Session:
+            return OrtSession(self._path, intra_op_threads=threads, may_read=self._may_read)
+
+        try:
+            self._session = widened(narrow, load, lambda each: each.run(names, zeros), above_s)
+        except Exception as error:  # what a graph raises at zeros has no common base
+            logger.info("%s: no trial with %d threads: %s", self._path, threads, error)
 
     @property
     def signatures(self) -> Mapping[str, Signature]:

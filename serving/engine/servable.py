@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -47,10 +48,19 @@ class Servable:
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How versions are loaded."""
+    """How versions are loaded.
+
+    Attributes:
+        intra_op_threads: Threads of one run in company.
+        limits: Of each signature's queue.
+        wide_threads: Threads of a run that is alone.
+        widest_bytes: Size of a graph's file up to which it may be loaded a second time.
+    """
 
     intra_op_threads: int = 1
     limits: BatchLimits = field(default_factory=BatchLimits)
+    wide_threads: int = 1
+    widest_bytes: float = math.inf
 
 
 def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executor) -> Servable:
@@ -91,12 +101,17 @@ def _read_labels(folder: Path, manifest: Manifest) -> tuple[str, ...]:
 def _open(folder: Path, manifest: Manifest, options: LoadOptions) -> LoadedModel:
     if GRAPH_FILE not in manifest.files:  # it would be loaded unchecked
         raise BadVersion(f"{manifest.model}: the manifest names no {GRAPH_FILE}")
-    return OnnxModel(
-        folder / GRAPH_FILE,
+    path = folder / GRAPH_FILE
+    loaded = OnnxModel(
+        path,
         intra_op_threads=options.intra_op_threads,
         names=manifest.signatures,
         may_read=manifest.files.keys(),
     )
+    is_small = sum(file.bytes for file in manifest.files.values()) <= options.widest_bytes
+    if options.wide_threads > options.intra_op_threads and is_small:
+        loaded.widen(options.wide_threads, above_s=options.limits.inline_s)
+    return loaded
 
 
 def check_signature(
