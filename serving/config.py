@@ -17,6 +17,7 @@ class ServerConfig:
         rest_api_port: HTTP's port; 0 lets the system choose. Both ports answer both.
         rest_api_timeout_in_ms: Longest time for one HTTP request; 0 for any.
         enable_cors_support: Whether pages of other origins may call.
+        enable_reflection: Whether gRPC tells tools what can be called.
         intra_op_threads: Threads of one run; 0 chooses, and `easel doctor` says why.
         lanes: Runs at the same time, of those too long for the event loop; 0 chooses.
         max_batch_rows: Rows of one run; longer requests are split.
@@ -35,6 +36,7 @@ class ServerConfig:
     rest_api_port: int = 8501
     rest_api_timeout_in_ms: int = 30_000
     enable_cors_support: bool = False
+    enable_reflection: bool = True
     intra_op_threads: int = 0
     lanes: int = 0
     max_batch_rows: int = 64

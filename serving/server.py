@@ -28,6 +28,7 @@ from serving.services.http import HttpApis
 from serving.services.methods import Methods
 from serving.services.oip import oip_methods
 from serving.services.oip_http import oip_http
+from serving.services.reflection import reflection_methods
 from serving.services.tfs import tfs_methods
 from serving.services.tfs_rest import tfs_http_api
 from serving.transport.app import AsgiApp
@@ -79,10 +80,11 @@ def build_engine(config: ServerConfig) -> Engine:
     return Engine(Store(config.store), options, lifecycle)
 
 
-def build_methods(engine: Engine) -> Methods:
+def build_methods(config: ServerConfig, engine: Engine) -> Methods:
     """Every gRPC method by its full path."""
     methods = {**tfs_methods(engine), **oip_methods(engine)}
-    return {**methods, **health_methods(engine, methods)}
+    methods = {**methods, **health_methods(engine, methods)}
+    return {**methods, **reflection_methods(methods)} if config.enable_reflection else methods
 
 
 def build_apis(engine: Engine) -> HttpApis:
@@ -97,7 +99,7 @@ def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
         http_timeout_s=config.rest_api_timeout_in_ms / 1e3 or None,
         allows_cors=config.enable_cors_support,
     )
-    return AsgiApp(build_methods(engine), build_apis(engine), options)
+    return AsgiApp(build_methods(config, engine), build_apis(engine), options)
 
 
 async def serve(

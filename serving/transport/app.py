@@ -1,4 +1,4 @@
-"""The server as one ASGI application: gRPC calls and HTTP requests, on whichever port.
+"""The server as one ASGI application: gRPC, gRPC-Web and HTTP, on whichever port.
 
 Independent of the ASGI server under it.  No exception leaves this module: what a server
 makes of one is its own business, and a wrong "OK" is possible.
@@ -12,6 +12,7 @@ from serving.services.http import HttpApis
 from serving.services.methods import Methods
 from serving.transport.asgi import Event, Receive, Send
 from serving.transport.grpc import GrpcSide, is_grpc
+from serving.transport.grpc_web import is_grpc_web, web_receive, web_send
 from serving.transport.http import HttpSide
 from serving.transport.options import Options
 
@@ -24,6 +25,7 @@ class AsgiApp:
     def __init__(self, methods: Methods, apis: HttpApis, options: Options) -> None:
         self._grpc = GrpcSide(methods, options)
         self._http = HttpSide(apis, options)
+        self._allows_cors = options.allows_cors
         self.in_flight = 0
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
@@ -34,7 +36,12 @@ class AsgiApp:
                 await send({"type": "websocket.close"})
                 return
             headers = dict(scope["headers"])
-            if is_grpc(headers.get(b"content-type", b"")):
+            content_type = headers.get(b"content-type", b"")
+            if is_grpc(content_type) and scope["http_version"] != "1.1":
+                await self._grpc.answer(scope["path"], headers, receive, send)
+            elif is_grpc_web(content_type):
+                receive = web_receive(receive, headers)
+                send = web_send(send, headers, allows_cors=self._allows_cors)
                 await self._grpc.answer(scope["path"], headers, receive, send)
             else:
                 await self._http.answer(scope, headers, receive, send)
