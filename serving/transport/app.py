@@ -37,7 +37,7 @@ class AsgiApp:
                 return
             headers = dict(scope["headers"])
             content_type = headers.get(b"content-type", b"")
-            if is_grpc(content_type) and scope["http_version"] != "1.1":
+            if is_grpc(content_type) and not scope["http_version"].startswith("1"):
                 await self._grpc.answer(scope["path"], headers, receive, send)
             elif is_grpc_web(content_type):
                 receive = web_receive(receive, headers)

@@ -19,6 +19,7 @@ from serving.transport.asgi import Event, Headers, Receive, Send, read_body
 from serving.transport.compression import chosen_encoding, deflate, inflate, too_large
 from serving.transport.cors import cross_origin_headers, is_preflight, preflight_response
 from serving.transport.errors import code_of, http_status_of, json_error, status_of
+from serving.transport.grpc import is_grpc
 from serving.transport.grpc_frames import parse_timeout
 from serving.transport.guard import unless_gone
 from serving.transport.observing import observation
@@ -79,6 +80,8 @@ class HttpSide:
         if self._options.allows_cors and is_preflight(method, call.headers):
             return preflight_response(call.headers)
         api = self._apis.get(_first_part(path))
+        if api is None and is_grpc(call.headers.get(b"content-type", b"")):
+            return json_error(426, "gRPC needs HTTP/2; over HTTP/1.1 use gRPC-Web")
         if api is None:
             return json_error(404, f"there is nothing at {path}")
         call.deadline = self._deadline(call.headers)

@@ -199,3 +199,10 @@ def test_other_origins_may_call_where_it_is_allowed():
         for path in ("/echo/x", "/echo/missing"):
             reply = ask(running.address, path, method="POST", headers=headers)
             assert reply.headers["access-control-allow-origin"] == "*"
+
+
+def test_grpc_over_http_1_1_is_told_what_to_do(address):
+    headers = {"Content-Type": "application/grpc"}
+    reply = ask(address, "/t.T/Echo", method="POST", body=b"\0\0\0\0\0", headers=headers)
+    assert reply.status == 426
+    assert "gRPC-Web" in json.loads(reply.body)["error"]
