@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": ("serving.cli", "serve the store over gRPC"),
     "adapter": ("adapter.cli", "answer drawings over HTTP, with the web page"),
     "up": ("easel.up", "start server and adapter together"),
+    "doctor": ("serving.doctor", "say what the server finds here, and what it chooses"),
 }
 
 
@@ -66,7 +67,7 @@ def _run(command: str, arguments: Sequence[str]) -> int:
 
 
 _OWN = {"adapter", "easel", "export", "model_store", "serving"}
-_EXTRAS = {"export": "export", "serve": "serving", "adapter": "adapter"}
+_EXTRAS = {"export": "export", "serve": "serving", "adapter": "adapter", "doctor": "serving"}
 
 
 def _usage() -> str:

@@ -1,0 +1,198 @@
+"""``easel doctor``: what ``easel serve`` would find here, choose, and stumble over.
+
+Looks and changes nothing; no model is loaded, no port is kept.  Exit status 1 when something
+would keep the server or a version from working.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from enum import Enum
+from http.client import HTTPConnection, HTTPException
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from model_store.address import check_free
+from model_store.errors import AddressTaken, EaselError
+from model_store.settings import add_flags, read_settings
+from model_store.spec import ModelVersion
+from model_store.store import Store
+from serving.config import ServerConfig
+from serving.engine.machine import Machine, read_machine
+from serving.engine.threads import ThreadPlan, choose, widest_bytes
+
+_PROBE_S = 2.0
+_MIB = 1024 * 1024
+
+
+class Verdict(Enum):
+    """What a finding means for the server; the value is what a person reads."""
+
+    GOOD = "ok"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        topic: What it is about.
+        verdict: Whether that is well.
+        text: What was found, and where it is not well, what to do.
+    """
+
+    topic: str
+    verdict: Verdict
+    text: str
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="easel doctor", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    add_flags(parser, ServerConfig)
+    flags = parser.parse_args(arguments)
+    config = read_settings(ServerConfig, "serve", flags, os.environ)
+    machine = read_machine()
+    plan = choose(machine, lanes=config.lanes, intra_op_threads=config.intra_op_threads)
+    findings = list(examine(config, machine, plan))
+    print(as_json(findings, machine, plan) if flags.json else as_text(findings))
+    return 1 if any(finding.verdict is Verdict.BAD for finding in findings) else 0
+
+
+def examine(config: ServerConfig, machine: Machine, plan: ThreadPlan) -> Iterator[Finding]:
+    """Everything, in the order in which it is told."""
+    yield from _threads(plan)
+    yield from _memory(machine)
+    yield from _programs()
+    yield from _store(Store(config.store), config)
+    for flag, port in (("--port", config.port), ("--rest_api_port", config.rest_api_port)):
+        yield _port(config.host, port, flag)
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """A line for each finding, and one for all."""
+    width = max(len(finding.topic) for finding in findings)
+    lines, before = [], ""
+    for finding in findings:
+        topic = "" if finding.topic == before else finding.topic
+        before = finding.topic
+        lines.append(f"{topic:<{width}}  {finding.verdict.value:<4}  {finding.text}")
+    bad = sum(finding.verdict is Verdict.BAD for finding in findings)
+    last = f"{bad} of these {len(findings)} need care." if bad else "Nothing stands in the way."
+    return "\n".join([*lines, "", last])
+
+
+def as_json(findings: Sequence[Finding], machine: Machine, plan: ThreadPlan) -> str:
+    """The same for a program."""
+    data = {
+        "is_well": all(finding.verdict is not Verdict.BAD for finding in findings),
+        "machine": asdict(machine),
+        "threads": asdict(plan),
+        "findings": [asdict(each) | {"verdict": each.verdict.value} for each in findings],
+    }
+    return json.dumps(data, indent=1)
+
+
+def _threads(plan: ThreadPlan) -> Iterator[Finding]:
+    for reason in plan.reasons:
+        yield Finding("threads", Verdict.GOOD, reason)
+
+
+def _memory(machine: Machine) -> Iterator[Finding]:
+    if machine.memory_bytes is None:
+        yield Finding("memory", Verdict.NOTE, "How much there is cannot be seen.")
+        return
+    twice = widest_bytes(machine)
+    yield Finding(
+        "memory", Verdict.GOOD,
+        f"{_size(machine.memory_bytes)} for this process; models of up to {_size(twice)} "
+        "may have a second session.",
+    )  # fmt: skip
+
+
+def _programs() -> Iterator[Finding]:
+    yield Finding("python", Verdict.GOOD, f"{platform.python_version()}, {platform.platform()}")
+    for name in ("onnxruntime", "h2corn"):
+        try:
+            yield Finding(name, Verdict.GOOD, version(name))
+        except PackageNotFoundError:
+            yield Finding(
+                name, Verdict.BAD, f"{name} is not installed; run: pip install 'easel[serving]'"
+            )
+    # Not imported: that takes seconds and half a gigabyte.
+    has_tensorflow = find_spec("tensorflow") is not None
+    text = "Installed." if has_tensorflow else "Not installed; ONNX versions need it not."
+    yield Finding("tensorflow", Verdict.GOOD if has_tensorflow else Verdict.NOTE, text)
+
+
+def _store(store: Store, config: ServerConfig) -> Iterator[Finding]:
+    if not config.store.is_dir():
+        yield Finding(
+            "store", Verdict.BAD, f"There is no folder {config.store}; name one with --store."
+        )
+        return
+    try:
+        versions = [
+            ModelVersion(name, number) for name in store.models() for number in store.versions(name)
+        ]
+    except (EaselError, OSError) as error:
+        yield Finding("store", Verdict.BAD, f"{config.store} cannot be read: {error}")
+        return
+    count = f"{_count(len(store.models()), 'model')}, {_count(len(versions), 'version')}"
+    verdict = Verdict.GOOD if versions else Verdict.NOTE
+    yield Finding("store", verdict, f"{config.store}: {count}.")
+    for model in versions:
+        yield _version(store, model)
+
+
+def _version(store: Store, model: ModelVersion) -> Finding:
+    try:
+        manifest = store.verify(model)
+    except EaselError as error:
+        return Finding(str(model), Verdict.BAD, f"{error}; it will not be served.")
+    size = sum(file.bytes for file in manifest.files.values())
+    files = _count(len(manifest.files), "file")
+    return Finding(
+        str(model), Verdict.GOOD, f"{manifest.format}, {files}, {_size(size)}, digests are right."
+    )
+
+
+def _port(host: str, port: int, flag: str) -> Finding:
+    topic = f"port {port}"
+    if not port:
+        return Finding(topic, Verdict.GOOD, f"The system chooses {flag}.")
+    try:
+        check_free(host, port, f"stop that program or choose another with {flag}")
+    except AddressTaken as error:
+        if is_easel(host, port):
+            return Finding(topic, Verdict.NOTE, f"A healthy server answers on {host} already.")
+        return Finding(topic, Verdict.BAD, f"{error}.")
+    return Finding(topic, Verdict.GOOD, f"Free on {host}.")
+
+
+def is_easel(host: str, port: int) -> bool:
+    """Whether something there says over HTTP that it lives, as our servers do."""
+    with closing(HTTPConnection(host, port, timeout=_PROBE_S)) as connection:
+        try:
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            return answer.status == 200 and answer.read(16) == b"ok\n"
+        except (OSError, HTTPException):
+            return False
+
+
+def _size(size: float) -> str:
+    return f"{size / _MIB:,.1f} MiB" if size < 100 * _MIB else f"{size / _MIB:,.0f} MiB"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
