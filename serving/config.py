@@ -28,6 +28,9 @@ class ServerConfig:
         file_system_poll_wait_seconds: Seconds between looks at the store; 0 for one look.
         max_num_load_retries: How often a load that failed is tried again, unless its files change.
         load_retries_interval_micros: Microseconds between these.
+        model_control: Whether callers who know the token may load and unload models.
+        model_control_token: The token; other users of the machine can see a flag.
+        model_control_token_file: A file that holds the token.
     """
 
     store: Path = Path("model_store/models")
@@ -47,3 +50,6 @@ class ServerConfig:
     file_system_poll_wait_seconds: float = 1.0
     max_num_load_retries: int = 5
     load_retries_interval_micros: int = 60_000_000
+    model_control: bool = False
+    model_control_token: str = ""
+    model_control_token_file: str = ""

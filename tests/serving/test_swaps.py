@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -16,19 +12,11 @@ import grpc
 from serving.api import health
 from serving.api.calls import ModelRef
 from tests.serving.load import under_load
-from tests.support import easel, publish_linear, read_until
+from tests.serving.processes import serving
+from tests.support import publish_linear
 
-
-@contextmanager
-def serving(root: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A real server process over the store at *root*, and its address."""
-    with easel(
-        "serve", "--store", str(root), "--port", "0", "--rest_api_port", "0",
-        # Too long to wait for: it is the system that tells of changes.
-        "--file_system_poll_wait_seconds", "3600",
-    ) as process:  # fmt: skip
-        said = read_until(process, "(gRPC)")
-        yield process, re.search(r"on (\S+) \(gRPC\)", said)[1]
+# Too long to wait for: it is the system that tells of changes.
+NO_POLLS = ("--file_system_poll_wait_seconds", "3600")
 
 
 def label(root: Path, **labels: int) -> None:
@@ -46,7 +34,7 @@ def test_labels_that_move_back_and_forth_under_load_always_name_a_version(tmp_pa
     publish_linear(tmp_path, factor=1)
     label(tmp_path, stable=1)
     refs = (ModelRef("double"), ModelRef("double", label="stable"))
-    with serving(tmp_path) as (_, address), under_load(address, refs=refs) as load:
+    with serving(tmp_path, *NO_POLLS) as (_, address), under_load(address, refs=refs) as load:
         load.wait_for_answers(1)
         for number in (2, 3, 4):
             publish_linear(tmp_path, factor=number)
@@ -60,7 +48,7 @@ def test_labels_that_move_back_and_forth_under_load_always_name_a_version(tmp_pa
 def test_a_stop_under_load_fails_no_call_that_was_accepted(tmp_path):
     publish_linear(tmp_path, factor=1)
     with (
-        serving(tmp_path) as (process, address),
+        serving(tmp_path, *NO_POLLS) as (process, address),
         grpc.insecure_channel(address) as channel,
         under_load(address, callers=8) as load,
     ):
@@ -79,7 +67,7 @@ def test_a_stop_under_load_fails_no_call_that_was_accepted(tmp_path):
 def test_a_hundred_swaps_under_load_fail_no_call_and_cost_no_memory(tmp_path):
     publish_linear(tmp_path, factor=1)
     sizes = {}
-    with serving(tmp_path) as (process, address), under_load(address) as load:
+    with serving(tmp_path, *NO_POLLS) as (process, address), under_load(address) as load:
         for number in range(2, 102):
             publish_linear(tmp_path, factor=number)
             if number > 51:  # from here on a version label decides
