@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -14,7 +15,7 @@ from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings
 from serving.config import ServerConfig
-from serving.server import Started, serve
+from serving.server import Started, build_control, serve
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
+    build_control(config)  # a mistake in it is told before anything begins
     for flag, port in (("--port", config.port), ("--rest_api_port", config.rest_api_port)):
         check_free(config.host, port, f"stop that program or choose another with {flag}")
     # Not uvloop: the sockets are h2corn's, and for what is left asyncio is faster.
@@ -41,6 +43,10 @@ async def _serve(config: ServerConfig) -> None:
 
 def announce(started: Started) -> None:
     """Say on standard output what is served and where."""
+    # What is here now stays: the collector, which runs when versions are unloaded, need
+    # not look at it again, and then takes no time that a call would notice.
+    gc.collect()
+    gc.freeze()
     for model, why in started.failed:
         print(f"not served: {model}: {why}", file=sys.stderr)
     models = ", ".join(started.ready) or "no model"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from h2corn import Config, Server
@@ -23,6 +23,7 @@ from serving.engine.loading import LifecycleOptions
 from serving.engine.machine import read_machine
 from serving.engine.servable import LoadOptions
 from serving.engine.threads import choose, widest_bytes
+from serving.services.control import ModelControl, read_control
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
@@ -80,6 +81,19 @@ def build_engine(config: ServerConfig) -> Engine:
     return Engine(Store(config.store), options, lifecycle)
 
 
+def build_control(config: ServerConfig) -> ModelControl:
+    """Who may load and unload models.
+
+    Raises:
+        InvalidRequest: The settings contradict each other, or the token cannot be read.
+    """
+    return read_control(
+        is_on=config.model_control,
+        token=config.model_control_token,
+        token_file=config.model_control_token_file,
+    )
+
+
 def build_methods(config: ServerConfig, engine: Engine) -> Methods:
     """Every gRPC method by its full path."""
     methods = {**tfs_methods(engine), **oip_methods(engine)}
@@ -121,11 +135,10 @@ async def serve(
         serving = asyncio.create_task(server.serve())
         try:
             await _first_of(serving, server.wait_started())
-            await engine.load_all()
-            announce(_started(engine, sockets))
-            watching = asyncio.create_task(engine.watch())
-            await _first_of(serving, stop.wait())
-            watching.cancel()
+            following = asyncio.create_task(_follow(engine, sockets, announce))
+            stopping = asyncio.create_task(stop.wait())
+            await _first_of(serving, following, stopping)
+            following.cancel()
             # Health says no first; then connections are refused, the clients told to go
             # elsewhere, and the calls that have begun are waited for.
             engine.drain()
@@ -151,13 +164,21 @@ def _h2corn_config(config: ServerConfig, sockets: Sequence[socket.socket]) -> Co
     )
 
 
-async def _first_of(serving: asyncio.Task[None], wanted: object) -> None:
-    """Wait for *wanted*; if the server ends before it, raise what ended it."""
-    waiting = asyncio.ensure_future(wanted)  # type: ignore[call-overload]
-    await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-    if not waiting.done():
-        waiting.cancel()
-        await serving
+async def _follow(
+    engine: Engine, sockets: Sequence[socket.socket], announce: Callable[[Started], None]
+) -> None:
+    """Load everything, say so, and follow the disk from then on."""
+    await engine.load_all()
+    announce(_started(engine, sockets))
+    await engine.watch()
+
+
+async def _first_of(*endings: Awaitable[object]) -> None:
+    """Wait until one ends, and raise what ended it; the others go on."""
+    tasks = [asyncio.ensure_future(each) for each in endings]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for each in done:
+        each.result()
 
 
 def _started(engine: Engine, sockets: Sequence[socket.socket]) -> Started:
