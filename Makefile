@@ -49,7 +49,7 @@ $(RUNTIME)/.installed: pyproject.toml
 $(DEV)/.installed: pyproject.toml
 	@echo "installing into $(DEV), with TensorFlow ..."
 	@test -x $(DEV)/bin/python || $(PYTHON) -m venv $(DEV)
-	@$(DEV)/bin/python $(PIP) -e '.[serving,adapter,export,dev]'
+	@$(DEV)/bin/python $(PIP) -e '.[serving,tensorflow,adapter,export,dev]'
 	@touch $@
 
 $(TFS_CLIENT)/.installed: tests/conformance/tfs-client.txt

@@ -93,7 +93,7 @@ def decode(text: str) -> Manifest:
             model=ModelVersion(_text(value["model"]), _count(value["version"])),
             format=value["format"],
             created=_text(value["created"]),
-            signatures={name: _signature(item) for name, item in value["signatures"].items()},
+            signatures={name: decode_signature(item) for name, item in value["signatures"].items()},
             files=files,
             input_contract=None if picture is None else contract.from_json(picture),
             # A named file must be a checked one: a path could lead outside otherwise.
@@ -140,7 +140,12 @@ def _digest(value: Mapping[str, Any]) -> FileDigest:
     return FileDigest(_text(value["sha256"]), _count(value["bytes"]))
 
 
-def _signature(value: Mapping[str, Any]) -> Signature:
+def decode_signature(value: Mapping[str, Any]) -> Signature:
+    """Read one signature's JSON value, as ``dataclasses.asdict`` writes it.
+
+    Raises:
+        KeyError, ValueError, TypeError: It is none.
+    """
     return Signature(
         inputs=tuple(_spec(item) for item in value["inputs"]),
         outputs=tuple(_spec(item) for item in value["outputs"]),

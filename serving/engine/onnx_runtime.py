@@ -31,7 +31,7 @@ _DTYPES = {
 class OnnxModel:
     """One ONNX graph in memory; all of its signatures run the same session."""
 
-    is_remote = False  # a run is a call in this process
+    waiting = None  # a run is a call in this process
 
     def __init__(
         self,

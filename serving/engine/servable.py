@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from model_store.digests import verify_folder
 from model_store.errors import BadVersion
 from model_store.folder import ModelFolder
 from model_store.manifest import Manifest
 from model_store.spec import ModelVersion, Signature
+from serving.engine import saved_model
 from serving.engine.batching import Batcher
 from serving.engine.golden import check_golden, golden_of, read_golden, warm_row_seconds
 from serving.engine.limits import BatchLimits
 from serving.engine.onnx_runtime import OnnxModel
+from serving.engine.saved_model import SavedModel
 from serving.engine.session import LoadedModel
+from serving.engine.worker import Threads
 
 GRAPH_FILE = "model.onnx"
 
@@ -99,11 +104,15 @@ def _read_labels(folder: Path, manifest: Manifest) -> tuple[str, ...]:
 
 
 def _open(folder: Path, manifest: Manifest, options: LoadOptions) -> LoadedModel:
-    if GRAPH_FILE not in manifest.files:  # it would be loaded unchecked
-        raise BadVersion(f"{manifest.model}: the manifest names no {GRAPH_FILE}")
-    path = folder / GRAPH_FILE
+    graph = saved_model.GRAPH_FILE if manifest.format == "saved_model" else GRAPH_FILE
+    if graph not in manifest.files:  # it would be loaded unchecked
+        raise BadVersion(f"{manifest.model}: the manifest names no {graph}")
+    if manifest.format == "saved_model":
+        threads = Threads(options.intra_op_threads, options.limits.lanes)
+        check = partial(verify_folder, folder, manifest.files)
+        return SavedModel(folder, threads=threads, verify=check)
     loaded = OnnxModel(
-        path,
+        folder / graph,
         intra_op_threads=options.intra_op_threads,
         names=manifest.signatures,
         may_read=manifest.files.keys(),
@@ -149,4 +158,8 @@ def _batcher(
 ) -> Batcher:
     session = loaded.session(name)
     row_s = warm_row_seconds(session, signature)
-    return Batcher(session, signature, options.limits, executor, row_s=row_s)
+    if loaded.waiting is None:
+        return Batcher(session, signature, options.limits, executor, row_s=row_s)
+    # The event loop waits for no other process, however fast it was until now.
+    limits = replace(options.limits, inline_s=-1.0)
+    return Batcher(session, signature, limits, loaded.waiting, row_s=row_s)

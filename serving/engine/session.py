@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Protocol
 
 from model_store.spec import Signature
@@ -49,8 +50,8 @@ class LoadedModel(Protocol):
     """One version's files in memory, or in another process."""
 
     @property
-    def is_remote(self) -> bool:
-        """Whether a run waits for another process, which may take any time."""
+    def waiting(self) -> Executor | None:
+        """Threads of its own, where runs wait for another process; None: runs compute here."""
         ...
 
     @property
