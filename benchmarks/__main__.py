@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from benchmarks import contenders, figures, old_way
 from benchmarks.calls import drawing_call, infer_call, predict_call
 from benchmarks.command import Comparison, Outcome, Run, main
-from benchmarks.contenders import Contender, loop_trials, server_trials, started
+from benchmarks.contenders import Contender, Loop, loop_trials, server_trials, started
 from benchmarks.load import Load
 from benchmarks.processes import BenchError, resident
 from benchmarks.report import Baseline, Table, series_table
@@ -43,8 +43,8 @@ def measure_grpc(run: Run) -> Outcome:
             (figures.BARE[1], infer, infer_many, bare[1]),
         ]
         trials = [
-            *loop_trials(bench, figures.UNARY, "tensor"),
-            *loop_trials(bench, figures.BATCH, "tensor", BATCH_ROWS),
+            *loop_trials(bench, figures.UNARY, Loop("tensor")),
+            *loop_trials(bench, figures.BATCH, Loop("tensor", BATCH_ROWS)),
         ]
         for name, one, many, server in loads:
             contender = Contender(name, one, (server,))
@@ -71,7 +71,7 @@ def measure_http(run: Run) -> Outcome:
             candidates.append(Contender(figures.OLD_WAY, drawing, (old,)))
         except BenchError as error:
             notes.append(f"the old way was not measured: {error}")
-        trials = loop_trials(bench, figures.DRAWING, "drawing")
+        trials = loop_trials(bench, figures.DRAWING, Loop("drawing"))
         for candidate in candidates:
             trials += server_trials(bench, figures.DRAWING, candidate, LOADS)
         series = run.measure(trials, _HTTP, _QUICK)

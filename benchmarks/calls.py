@@ -33,38 +33,45 @@ _ROUTE = "/api/numbers"
 Scores = NDArray[Any]
 
 
-def infer_message(store: Path, rows: int, *, model: str = inputs.MODEL) -> bytes:
-    """A ModelInferRequest with *rows* golden images as raw bytes."""
-    tensors = inputs.golden(store, rows)
+def infer_message(tensors: inputs.Tensors, model: str = inputs.MODEL) -> bytes:
+    """A ModelInferRequest with the images as raw bytes."""
     request = pb.ModelInferRequest(model_name=model)
     request.inputs.add(name=tensors.name, datatype="UINT8", shape=tensors.inputs.shape)
     request.raw_input_contents.append(tensors.inputs.tobytes())
     return request.SerializeToString()
 
 
-def infer_call(store: Path, rows: int, work: Path) -> Call:
+def infer_call(store: Path, rows: int, work: Path, model: str = inputs.MODEL) -> Call:
     """Open Inference's ModelInfer with *rows* images as raw bytes."""
+    tensors = inputs.golden(store, rows, model)
+    message = infer_message(tensors, model)
+    file = work / f"ModelInfer-{model}-{rows}.bin"
+    return grpc_call(oip.MODEL_INFER, message, read_infer, tensors.scores, file)
 
-    def read(answer: bytes) -> Scores:
-        response = pb.ModelInferResponse.FromString(answer)
-        shape = tuple(response.outputs[0].shape)
-        return np.frombuffer(response.raw_output_contents[0], np.float32).reshape(shape)
 
-    message, wanted = infer_message(store, rows), inputs.golden(store, rows).scores
-    return _grpc_call(oip.MODEL_INFER, message, read, wanted, work)
+def read_infer(answer: bytes) -> Scores:
+    """Scores of a ModelInferResponse with raw contents."""
+    response = pb.ModelInferResponse.FromString(answer)
+    shape = tuple(response.outputs[0].shape)
+    return np.frombuffer(response.raw_output_contents[0], np.float32).reshape(shape)
+
+
+def predict_message(tensors: inputs.Tensors, model: str = inputs.MODEL) -> bytes:
+    """A PredictRequest with the images as ``tensor_content``."""
+    return tfs.encode_predict_request(Prediction(ModelRef(model), {tensors.name: tensors.inputs}))
 
 
 def predict_call(store: Path, rows: int, work: Path) -> Call:
-    """TF Serving's Predict with *rows* images as ``tensor_content``."""
+    """TF Serving's Predict with *rows* images."""
     tensors = inputs.golden(store, rows)
-    prediction = Prediction(ModelRef(inputs.MODEL), {tensors.name: tensors.inputs})
+    file = work / f"Predict-{rows}.bin"
+    return grpc_call(tfs.PREDICT, predict_message(tensors), read_predict, tensors.scores, file)
 
-    def read(answer: bytes) -> Scores:
-        (scores,) = tfs.decode_predict_response(answer).outputs.values()
-        return scores
 
-    message = tfs.encode_predict_request(prediction)
-    return _grpc_call(tfs.PREDICT, message, read, tensors.scores, work)
+def read_predict(answer: bytes) -> Scores:
+    """Scores of a PredictResponse."""
+    (scores,) = tfs.decode_predict_response(answer).outputs.values()
+    return scores
 
 
 def drawing_call(store: Path, work: Path) -> Call:
@@ -77,25 +84,44 @@ def drawing_call(store: Path, work: Path) -> Call:
     text = "data:image/png;base64," + base64.b64encode(picture).decode()
     body = json.dumps({"base64_drawing": text}).encode()
 
+    def check(answer: bytes) -> None:
+        _check_label(json.loads(answer), wanted[0])
+
+    return http_call(_ROUTE, body, _JSON_HEADERS, check, work / "drawing.json")
+
+
+def http_call(
+    path: str, body: bytes, headers: tuple[str, ...], check: Callable[[bytes], None], file: Path
+) -> Call:
+    """A POST over HTTP/1.1.
+
+    Args:
+        path: Of the URL.
+        body: What is sent.
+        headers: As ``name:value``.
+        check: Raises WrongAnswer for a wrong answer.
+        file: Where the body is put for the client.
+    """
+
     def verify(address: str) -> int:
-        headers = dict(header.split(":", 1) for header in _JSON_HEADERS)
-        request = urllib.request.Request(f"http://{address}{_ROUTE}", body, headers)
+        named = dict(header.split(":", 1) for header in headers)
+        request = urllib.request.Request(f"http://{address}{path}", body, named)
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-                answer = response.read()
+                answer: bytes = response.read()
         except (OSError, HTTPException) as error:
-            raise NoAnswer(f"{address}: {error}") from error
-        _check_label(json.loads(answer), wanted[0])
+            raise NoAnswer(f"{address}{path}: {error}") from error
+        check(answer)
         return len(answer)
 
-    return Call(_ROUTE, _save(body, work / "drawing.json"), _JSON_HEADERS, False, verify)
+    return Call(path, _save(body, file), headers, False, verify)
 
 
-def _grpc_call(
-    path: str, message: bytes, read: Callable[[bytes], Scores], wanted: Scores, work: Path
+def grpc_call(
+    path: str, message: bytes, read: Callable[[bytes], Scores], wanted: Scores, file: Path
 ) -> Call:
+    """A unary call, framed into *file*; *read* finds the scores in an answer."""
     framed = b"\0" + len(message).to_bytes(4, "big") + message
-    name = f"{path.rpartition('/')[2]}-{len(wanted)}.bin"
 
     def verify(address: str) -> int:
         # A connection of its own: a shared one would wait before it is tried again.
@@ -105,10 +131,10 @@ def _grpc_call(
                 answer: bytes = channel.unary_unary(path)(message, timeout=_TIMEOUT_S)
         except grpc.RpcError as error:
             raise NoAnswer(f"{address}: {error.code().name}: {error.details()}") from error
-        _check_scores(read(answer), wanted)
+        check_scores(read(answer), wanted)
         return _FRAME_BYTES + len(answer)
 
-    return Call(path, _save(framed, work / name), _GRPC_HEADERS, True, verify)
+    return Call(path, _save(framed, file), _GRPC_HEADERS, True, verify)
 
 
 def _save(body: bytes, path: Path) -> Path:
@@ -116,7 +142,8 @@ def _save(body: bytes, path: Path) -> Path:
     return path
 
 
-def _check_scores(got: Scores, wanted: Scores) -> None:
+def check_scores(got: Scores, wanted: Scores) -> None:
+    """Raise WrongAnswer unless the scores are those of the source model."""
     if got.shape != wanted.shape or not np.allclose(got, wanted, rtol=0.0, atol=_TOLERANCE):
         raise WrongAnswer("the scores are not those of the golden samples")
 
@@ -126,4 +153,4 @@ def _check_label(answer: dict[str, Any], wanted: Scores) -> None:
     got = np.array([scores[str(digit)] for digit in range(len(wanted))])
     if answer["label"] != inputs.DRAWN_LABEL:
         raise WrongAnswer(f"a drawn {inputs.DRAWN_LABEL} was called {answer['label']!r}")
-    _check_scores(got, wanted)
+    check_scores(got, wanted)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import inputs
 from benchmarks.load import Call, Clocks, Load, NoAnswer, Slice, measure
 from benchmarks.processes import (
     ROOT,
@@ -111,7 +112,7 @@ def started(bench: Bench, command: Command, call: Call) -> Iterator[Service]:
     port = free_port()
     words = [word.replace("{port}", str(port)) for word in command.words]
     with running(command.name, words, port, bench.work, command.environment) as service:
-        _wait_until_ready(service, call)
+        wait_until_ready(service, call)
         yield service
 
 
@@ -137,16 +138,40 @@ def server_trials(
     return [trial(load) for load in loads]
 
 
-def loop_trials(bench: Bench, workload: str, what: str, rows: int = 1) -> list[Trial]:
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Work for the in-process limit.
+
+    Attributes:
+        what: ``tensor`` or ``drawing``.
+        rows: Images in one run.
+        model: Which graph.
+    """
+
+    what: str
+    rows: int = 1
+    model: str = inputs.MODEL
+
+
+def loop_trials(bench: Bench, workload: str, loop: Loop) -> list[Trial]:
     """The limit on one thread, and on as many as there are cores."""
+    each_own = (1, 1), (os.cpu_count() or 1, 1)
+    names = ONE_THREAD, all_cores_name()
+    return [
+        loop_trial(bench, workload, name, loop, threads)
+        for name, threads in zip(names, each_own, strict=True)
+    ]
 
-    def trial(name: str, threads: int) -> Trial:
-        def take(seconds: float) -> Slice:
-            return _loop(bench, what, rows, threads, seconds)
 
-        return Trial(workload, name, NO_CALLERS, rows, take)
+def loop_trial(
+    bench: Bench, workload: str, name: str, loop: Loop, threads: tuple[int, int]
+) -> Trial:
+    """A limit; *threads* are those that call, and those of the session (intra-op)."""
 
-    return [trial(ONE_THREAD, 1), trial(all_cores_name(), os.cpu_count() or 1)]
+    def take(seconds: float) -> Slice:
+        return _loop(bench, loop, threads, seconds)
+
+    return Trial(workload, name, NO_CALLERS, loop.rows, take)
 
 
 def all_cores_name() -> str:
@@ -154,10 +179,12 @@ def all_cores_name() -> str:
     return f"in-process limit, {os.cpu_count()} threads"
 
 
-def _loop(bench: Bench, what: str, rows: int, threads: int, seconds: float) -> Slice:
+def _loop(bench: Bench, loop: Loop, threads: tuple[int, int], seconds: float) -> Slice:
+    callers, intra_op = threads
     words = python(
-        "-m", "benchmarks.peers.in_process", "--store", str(bench.store), "--work", what,
-        "--rows", str(rows), "--threads", str(threads), "--seconds", str(seconds),
+        "-m", "benchmarks.peers.in_process", "--store", str(bench.store), "--work", loop.what,
+        "--model", loop.model, "--rows", str(loop.rows), "--threads", str(callers),
+        "--intra-op-threads", str(intra_op), "--seconds", str(seconds),
     )  # fmt: skip
     before = Clocks.now(())
     result = subprocess.run(
@@ -170,7 +197,12 @@ def _loop(bench: Bench, what: str, rows: int, threads: int, seconds: float) -> S
     return Slice(**json.loads(result.stdout), client_cpu_us=0.0, foreign=foreign)
 
 
-def _wait_until_ready(service: Service, call: Call) -> None:
+def wait_until_ready(service: Service, call: Call) -> None:
+    """Return when *call* is answered rightly.
+
+    Raises:
+        BenchError: The service ended, is not ready in time, or answers wrongly.
+    """
     end = time.monotonic() + _READY_S
     while True:
         raise_if_ended(service)

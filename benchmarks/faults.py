@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 
 from benchmarks.calls import infer_message
+from benchmarks.inputs import golden
 from serving.api import oip
 
 _THREADS = 32
@@ -41,8 +42,9 @@ def look(address: str, store: Path, *, seconds: float) -> Faults:
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(address, options) as channel:
         infer = channel.unary_unary(oip.MODEL_INFER)
-        counted = _call_from_threads(infer, infer_message(store, 1), seconds)
-        refusal = _status(infer, infer_message(store, _REFUSED_ROWS, model="nobody"))
+        counted = _call_from_threads(infer, infer_message(golden(store, 1)), seconds)
+        long = infer_message(golden(store, _REFUSED_ROWS), "nobody")
+        refusal = _status(infer, long)
     return Faults(counted.pop("OK", 0), dict(counted), refusal)
 
 

@@ -39,8 +39,8 @@ class Tensors:
 
     Attributes:
         name: Of the input tensor.
-        inputs: ``uint8[N, 28, 28, 1]``.
-        scores: ``float32[N, 10]``.
+        inputs: ``uint8[N, height, width, channels]``.
+        scores: ``float32[N, K]``.
     """
 
     name: str
@@ -48,15 +48,15 @@ class Tensors:
     scores: NDArray[Any]
 
 
-def newest(store: Path) -> ModelVersion:
+def newest(store: Path, model: str = MODEL) -> ModelVersion:
     """The version of the model that is measured."""
-    return ModelVersion(MODEL, Store(store).versions(MODEL)[-1])
+    return ModelVersion(model, Store(store).versions(model)[-1])
 
 
-def golden(store: Path, rows: int) -> Tensors:
+def golden(store: Path, rows: int, model: str = MODEL) -> Tensors:
     """The version's golden samples, repeated or cut to *rows*."""
-    found = Store(store).manifest(newest(store))
-    contract = contract_of(store)
+    found = Store(store).manifest(newest(store, model))
+    contract = contract_of(store, model)
     output = found.signatures["serving_default"].outputs[0].name
     with np.load(Store(store).folder(found.model) / str(found.golden_file)) as arrays:
         inputs, scores = arrays[f"input:{contract.tensor}"], arrays[f"output:{output}"]
@@ -64,16 +64,16 @@ def golden(store: Path, rows: int) -> Tensors:
     return Tensors(contract.tensor, inputs[pick], scores[pick])
 
 
-def contract_of(store: Path) -> ImageContract:
+def contract_of(store: Path, model: str = MODEL) -> ImageContract:
     """What picture the model wants."""
-    contract = Store(store).manifest(newest(store)).input_contract
+    contract = Store(store).manifest(newest(store, model)).input_contract
     assert contract is not None
     return contract
 
 
-def graph_of(store: Path) -> Path:
+def graph_of(store: Path, model: str = MODEL) -> Path:
     """The model's ONNX file."""
-    return Store(store).folder(newest(store)) / "model.onnx"
+    return Store(store).folder(newest(store, model)) / "model.onnx"
 
 
 def drawing() -> bytes:

@@ -6,6 +6,7 @@ Linux only.  Knows nothing of what the processes answer.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -143,6 +144,20 @@ def resident(service: Service) -> tuple[Memory, ...]:
     return tuple(sorted(found, key=lambda memory: -memory.megabytes))
 
 
+def freeze(service: Service) -> None:
+    """Stop all its processes where they are, parents first."""
+    for pid in _pids([service]):
+        with suppress(OSError):
+            os.kill(pid, signal.SIGSTOP)
+
+
+def thaw(service: Service) -> None:
+    """Let them go on, children first: a parent that looks after them finds them well."""
+    for pid in reversed(_pids([service])):
+        with suppress(OSError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def _pids(services: Sequence[Service]) -> list[int]:
     """The services' processes and all their descendants."""
     children: dict[int, list[int]] = {}
@@ -164,6 +179,7 @@ def _stat(pid: int) -> list[str]:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     service = Service("", "", process.pid, Path())
+    thaw(service)
     workers = _pids([service])[1:]
     process.terminate()
     try:

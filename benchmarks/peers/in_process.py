@@ -22,10 +22,10 @@ from serving.engine.onnx_runtime import OrtSession
 _WARM_UP_S = 0.2
 
 
-def tensor_work(store: Path, rows: int) -> Callable[[], object]:
+def tensor_work(store: Path, model: str, rows: int, intra_op_threads: int) -> Callable[[], object]:
     """One run of the graph on *rows* images."""
-    session = OrtSession(inputs.graph_of(store), intra_op_threads=1)
-    tensors = inputs.golden(store, rows)
+    session = OrtSession(inputs.graph_of(store, model), intra_op_threads=intra_op_threads)
+    tensors = inputs.golden(store, rows, model)
     names = [spec.name for spec in session.signature.outputs]
     batch = {tensors.name: tensors.inputs}
     return lambda: session.run(names, batch)
@@ -58,12 +58,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--work", choices=("tensor", "drawing"), required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--intra-op-threads", type=int, required=True)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     flags = parser.parse_args()
     is_tensor = flags.work == "tensor"
-    work = tensor_work(flags.store, flags.rows) if is_tensor else drawing_work(flags.store)
+    work = (
+        tensor_work(flags.store, flags.model, flags.rows, flags.intra_op_threads)
+        if is_tensor
+        else drawing_work(flags.store)
+    )
     loop(work, _WARM_UP_S, [])
     times_us: list[float] = []
     threads = [
