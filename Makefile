@@ -9,7 +9,7 @@ TRITON_CLIENT = .venv-triton-client
 TRITON_SERVER = .venv-triton-server
 KSERVE_CLIENT = .venv-kserve-client
 
-.PHONY: run test bench check format models environments clean
+.PHONY: run test bench bench-peers check format models environments clean
 .DEFAULT_GOAL := run
 
 run: $(RUNTIME)/.installed
@@ -32,8 +32,15 @@ format: $(DEV)/.installed
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 
-bench: $(RUNTIME)/.installed $(DEV)/.installed
+bench: bench-own bench-peers
+
+bench-own: $(RUNTIME)/.installed $(DEV)/.installed
 	$(DEV)/bin/python -m benchmarks --keras-model export/recipes/numbers.keras $(BENCH)
+
+# Rival servers, each in an environment of its own that is made when it is wanted (3 GB for all).
+PEERS ?= triton,mosec,torchserve,kserve,mlserver,litserve,bentoml,ray
+bench-peers: $(RUNTIME)/.installed $(DEV)/.installed
+	$(DEV)/bin/python -m benchmarks.peers --only $(PEERS) $(BENCH)
 
 # Rebuilds the bundled model from public data into build/models; needs npm and about ten minutes.
 models: $(DEV)/.installed
@@ -81,4 +88,4 @@ $(TRITON_SERVER)/.installed: tests/conformance/triton-server.txt
 	@touch $@
 
 clean:
-	rm -rf $(RUNTIME) $(DEV) $(TFS_CLIENT) $(TRITON_CLIENT) $(KSERVE_CLIENT) $(TRITON_SERVER) build .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(RUNTIME) $(DEV) $(TFS_CLIENT) $(TRITON_CLIENT) $(KSERVE_CLIENT) $(TRITON_SERVER) .venv-peer-* build .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info

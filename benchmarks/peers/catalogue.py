@@ -32,6 +32,11 @@ class Peer:
     wanted: float
     has_grpc_port: bool = False
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is Easel."""
+        return self.start is starting.easel
+
     def best(self) -> tuple[str, Api]:
         """How it is asked where only one way counts: with the least packaging."""
         return next(iter(self.asked.items()))
@@ -39,7 +44,12 @@ class Peer:
 
 _OPEN_INFERENCE = {GRPC: apis.oip_grpc, BINARY: apis.oip_binary, JSON: apis.oip_json}
 
-EASEL = Peer("easel", "easel serve", starting.easel, _OPEN_INFERENCE, 1.0)
+EASEL = Peer("easel", "easel serve", starting.easel, _OPEN_INFERENCE, 1.0, has_grpc_port=True)
+# The same process, asked through its other API.
+EASEL_TFS = Peer(
+    "easel-tfs", "easel serve, TF Serving's API", starting.easel,
+    {GRPC: apis.tfs_grpc, JSON: apis.tfs_json}, 1.0, has_grpc_port=True,
+)  # fmt: skip
 
 PEERS = (
     Peer("triton", "Triton 2.51, Python backend", starting.triton, _OPEN_INFERENCE, 1.1, True),
@@ -63,5 +73,5 @@ PEERS = (
     ),
     Peer("litserve", "LitServe 0.2.19", starting.script("litserve", "--port", "{port}"), {JSON: apis.base64_json}, 3.0),
     Peer("bentoml", "BentoML 1.4.39", starting.bentoml, {JSON: apis.base64_list}, 3.0),
-    Peer("ray", "Ray Serve 2.60", starting.script("ray", "--port", "{port}"), {BINARY: apis.raw_bytes("/")}, 3.0),
+    Peer("ray", "Ray Serve 2.60", starting.ray, {BINARY: apis.raw_bytes("/")}, 3.0),
 )  # fmt: skip

@@ -15,8 +15,7 @@ from benchmarks.peers.graphs import MODELS, STORE_VARIABLE
 from benchmarks.processes import ROOT, BenchError, free_port
 
 _HERE = Path(__file__).parent
-# Eight rivals of two worker processes each: one process a core.
-WORKERS = 2
+WORKERS = 2  # processes of those that have them: one a core
 _TORCH_BATCH, _TORCH_DELAY_MS = 8, 1
 
 
@@ -59,7 +58,7 @@ def easel(place: Place) -> Command:
     """``easel serve`` as it is."""
     words = [
         str(place.python), "-m", "easel.cli", "serve", "--store", str(place.store),
-        "--port", str(place.port),
+        "--port", str(place.grpc_port), "--rest_api_port", str(place.port),
     ]  # fmt: skip
     return Command("easel-serve", words)
 
@@ -72,6 +71,13 @@ def script(name: str, *flags: str) -> Start:
         return place.command(name, [str(place.python), str(_HERE / name / "server.py"), *given])
 
     return start
+
+
+def ray(place: Place) -> Command:
+    """Its script, in what its documentation calls throughput optimised."""
+    words = [str(place.python), str(_HERE / "ray" / "server.py"), "--port", str(place.port)]
+    more = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    return place.command("ray", words, more)
 
 
 def bentoml(place: Place) -> Command:

@@ -62,7 +62,7 @@ def compute(series: Sequence[Series], peers: Sequence[Peer]) -> list[Figure]:
     found = [
         _throughput(series, workload, workload, peer, callers)
         for peer in peers
-        if peer is not EASEL
+        if not peer.is_ours
         for workload in unary
         if workload.protocol in peer.asked
         for callers in _MANY_CALLERS
