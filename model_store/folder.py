@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_store import manifest as manifests
@@ -34,7 +34,7 @@ class ModelFolder:
     """Where one model's versions are.  Holds no state: every call reads the disk.
 
     Attributes:
-        name: What the model is called; its manifests must say the same.
+        name: What the model is called; in the store its manifests must say the same.
         path: The folder.
         needs_manifest: Whether a folder without manifest is no version.
     """
@@ -73,9 +73,10 @@ class ModelFolder:
             found = manifests.decode(text)
         except BadVersion as error:
             raise BadVersion(f"{model}: {error}") from error
-        if found.model != model:
+        is_other = found.model.name != self.name and self.needs_manifest
+        if is_other or found.model.number != number:
             raise BadVersion(f"{path} says it is {found.model}")
-        return found
+        return replace(found, model=model)
 
     def verify(self, number: int) -> Manifest:
         """Read a version's manifest and check every file against it.

@@ -60,7 +60,7 @@ class Fleet:
             )
             self._drop(self.models.keys() - {config.name for config, _ in looks})
             for config, found in looks:
-                self._model(config).follow(found)
+                self._model(config).follow(config, found)
 
     async def settled(self) -> None:
         """Wait until no model has anything to load."""
@@ -169,7 +169,6 @@ class Fleet:
             model = self.gone.pop(config.name, None) or ServedModel(config, self._workshop)
             model.is_unloaded = False
             self.models[config.name] = model
-        model.config = config
         return model
 
     def _drop(self, names: Iterable[str]) -> None:
@@ -218,8 +217,8 @@ def _shortfall(model: ServedModel) -> str:
     live = model.live.versions.keys() if model.live else set()
     wanted = model.config.policy.versions if isinstance(model.config.policy, Specific) else ()
     missing = sorted(set(wanted) - live)
-    if live and not missing:
-        return model.problem or model.loads.reason()
+    if live and not missing and not model.loads.reason():
+        return model.problem
     what = ", ".join(f"{{{model.config.name}, {number}}}" for number in missing)
     why = model.loads.reason() or model.problem or "there is no such version"
     return f"{what or model.config.name} did not become available: {why}"

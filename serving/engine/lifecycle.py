@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from model_store.spec import ModelVersion
 from serving.engine.deployment import Found, Latest, ModelConfig, wanted_versions
 from serving.engine.loading import Loads, Workshop
 from serving.engine.servable import Servable
 from serving.engine.session import LoadedModel
-from serving.engine.status import State
+from serving.engine.status import State, VersionStatus
 from serving.engine.unloading import unload
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class ServedModel:
     """One model: what is wanted of it, what is loaded, and what calls see.
 
     Attributes:
-        config: What is wanted.
+        config: What is wanted; ``follow`` changes it.
         live: What calls see; None while nothing can be called.
         loads: What has been tried, and how it went.
         is_unloaded: Nothing is wanted, whatever the configuration says.
@@ -57,13 +58,20 @@ class ServedModel:
         self.problem = ""
         self._workshop = workshop
         self._servables: dict[int, Servable] = {}
-        self._found: Found | None = None
+        # Of a folder that is configured no more; live until the new one has something.
+        self._stale: list[Servable] = []
+        self._next: tuple[ModelConfig, Found] | None = None
         self._following: asyncio.Task[None] | None = None
-        self._unloading: set[asyncio.Task[None]] = set()
+        self._unloading: dict[asyncio.Task[None], LoadedModel] = {}
 
-    def follow(self, found: Found) -> None:
-        """Make what is loaded equal to what is wanted; ``settled`` waits for it."""
-        self._found = found
+    def follow(self, config: ModelConfig, found: Found) -> None:
+        """Make what is loaded equal to what is wanted; ``settled`` waits for it.
+
+        Args:
+            config: What is wanted.
+            found: What there is of it.
+        """
+        self._next = (config, found)
         if self._following is None or self._following.done():
             self._following = asyncio.get_running_loop().create_task(self._follow())
 
@@ -77,20 +85,27 @@ class ServedModel:
         self.is_unloaded = True
         self.live = None
         self.loads.forget()
-        for number in tuple(self._servables):
-            self._retire(number)
+        self._retire(self._servables.keys())
 
     def close(self) -> None:
         """End what is under way and free every version, without waiting for calls."""
         for task in (self._following, *self._unloading):
             if task is not None:
                 task.cancel()
-        for servable in self._servables.values():
-            servable.close()
+        for loaded in (
+            *self._unloading.values(),
+            *[servable.loaded for servable in (*self._servables.values(), *self._stale)],
+        ):
+            loaded.close()
 
     async def _follow(self) -> None:
-        while self._found is not None:
-            found, self._found = self._found, None
+        while self._next is not None:
+            (config, found), self._next = self._next, None
+            if config.model_folder != self.config.model_folder:
+                self._stale.extend(self._servables.values())
+                self._servables.clear()
+                self.loads.forget()
+            self.config = config
             try:
                 await self._apply(found)
             except Exception:  # one model must not end the others' service
@@ -167,14 +182,14 @@ class ServedModel:
         before = self.live
         versions = {number: self._servables[number] for number in sorted(keep)}
         self.live = Live(default, versions, labels)
-        for number in keep - (before.versions.keys() if before else set()):
-            self.loads.show(number, State.AVAILABLE)
-            logger.info("%s is ready", versions[number].model)
+        for number, servable in versions.items():
+            if before is None or before.versions.get(number) is not servable:
+                self.loads.show(number, State.AVAILABLE)
+                logger.info("%s is ready", servable.model)
         if before is not None and before.default is not default:
             self.loads.counts.swaps += 1
             logger.info("%s answers now, before it %s", default.model, before.default.model)
-        for number in self._servables.keys() - keep:
-            self._retire(number)
+        self._retire(self._servables.keys() - keep)
 
     def _assigned(self, wanted: Mapping[str, int]) -> tuple[dict[str, int], str]:
         """What labels name; and why one of them names what it did before."""
@@ -197,23 +212,30 @@ class ServedModel:
             logger.error("%s: %s", self.config.name, problem)
         self.problem = problem
 
-    def _retire(self, number: int) -> None:
-        """Unload a version when its calls have finished."""
-        servable = self._servables.pop(number)
-        task = asyncio.get_running_loop().create_task(
-            self._unload(number, weakref.ref(servable), servable.loaded)
-        )
-        self._unloading.add(task)
-        task.add_done_callback(self._unloading.discard)
+    def _retire(self, numbers: Iterable[int]) -> None:
+        """Unload versions, and those of a former folder, when their calls have finished."""
+        retired = [*self._stale, *[self._servables.pop(number) for number in tuple(numbers)]]
+        self._stale = []
+        while retired:
+            servable = retired.pop()
+            task = asyncio.get_running_loop().create_task(
+                self._unload(weakref.ref(servable), servable.loaded, self._leaving(servable.model))
+            )
+            self._unloading[task] = servable.loaded
+            task.add_done_callback(self._unloading.pop)
+
+    def _leaving(self, model: ModelVersion) -> VersionStatus:
+        if model.number in self._servables:  # from another folder
+            return VersionStatus(model, State.UNLOADING)
+        return self.loads.show(model.number, State.UNLOADING)
 
     async def _unload(
-        self, number: int, servable: weakref.ref[Servable], loaded: LoadedModel
+        self, servable: weakref.ref[Servable], loaded: LoadedModel, status: VersionStatus
     ) -> None:
-        status = self.loads.show(number, State.UNLOADING)
         is_free = await unload(servable, loaded.close, self._workshop)
         self.loads.counts.unloads += 1
         if not is_free:
             self.loads.counts.forced_unloads += 1
             logger.warning("%s is unloaded under calls that did not end in time", status.model)
-        if self.loads.is_shown(status):  # it may be wanted, and loaded, again
-            self.loads.show(number, State.END)
+        if self.loads.is_shown(status):  # else it is wanted, or loaded, again
+            self.loads.show(status.model.number, State.END)

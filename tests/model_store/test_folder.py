@@ -41,6 +41,15 @@ def test_a_base_path_has_a_version_for_each_folder_named_by_a_number(tmp_path, n
     assert base.folder(int(name)) == tmp_path / "base" / name
 
 
+def test_outside_the_store_a_model_may_be_called_otherwise_than_its_manifest_says(folder):
+    with pytest.raises(BadVersion, match="says it is numbers/1"):
+        ModelFolder("digits", folder.path).manifest(1)
+    assert (
+        str(ModelFolder("digits", folder.path, needs_manifest=False).manifest(1).model)
+        == "digits/1"
+    )
+
+
 def test_a_file_that_the_manifest_does_not_name_is_refused(folder):
     (folder.folder(1) / "weights.bin").write_bytes(b"not checked by anybody")
     with pytest.raises(BadVersion, match=r"weights\.bin is not in the manifest"):
