@@ -17,13 +17,19 @@ from serving.api.oip_tensors import DATATYPES, decode_input, encode_raw, fill_ty
 from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
 
-_SERVICE = "/inference.GRPCInferenceService/"
-SERVER_LIVE = _SERVICE + "ServerLive"
-SERVER_READY = _SERVICE + "ServerReady"
-MODEL_READY = _SERVICE + "ModelReady"
-SERVER_METADATA = _SERVICE + "ServerMetadata"
-MODEL_METADATA = _SERVICE + "ModelMetadata"
-MODEL_INFER = _SERVICE + "ModelInfer"
+SERVICE = "/inference.GRPCInferenceService/"
+SERVER_LIVE = SERVICE + "ServerLive"
+SERVER_READY = SERVICE + "ServerReady"
+MODEL_READY = SERVICE + "ModelReady"
+SERVER_METADATA = SERVICE + "ServerMetadata"
+MODEL_METADATA = SERVICE + "ModelMetadata"
+MODEL_INFER = SERVICE + "ModelInfer"
+MODEL_STREAM_INFER = SERVICE + "ModelStreamInfer"
+MODEL_CONFIG = SERVICE + "ModelConfig"
+MODEL_STATISTICS = SERVICE + "ModelStatistics"
+REPOSITORY_INDEX = SERVICE + "RepositoryIndex"
+REPOSITORY_MODEL_LOAD = SERVICE + "RepositoryModelLoad"
+REPOSITORY_MODEL_UNLOAD = SERVICE + "RepositoryModelUnload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +102,30 @@ def _values(parameters: Mapping[str, pb.InferParameter]) -> dict[str, object]:
 
 def encode_infer_response(answer: Answer, call: InferCall) -> bytes:
     """Write a ModelInferResponse; it names the version that answered."""
-    response = pb.ModelInferResponse(
-        model_name=answer.model.name, model_version=str(answer.model.number), id=call.id
-    )
+    response = pb.ModelInferResponse()
+    _fill_response(response, answer, call)
+    return response.SerializeToString()
+
+
+def encode_stream_answer(answer: Answer, call: InferCall) -> bytes:
+    """Write a ModelStreamInferResponse: the only one of its request, and said to be the last."""
+    response = pb.ModelStreamInferResponse()
+    _fill_response(response.infer_response, answer, call)
+    response.infer_response.parameters["triton_final_response"].bool_param = True
+    return response.SerializeToString()
+
+
+def encode_stream_error(message: str, request_id: str) -> bytes:
+    """Write a ModelStreamInferResponse for a request that failed."""
+    response = pb.ModelStreamInferResponse(error_message=message)
+    response.infer_response.id = request_id
+    return response.SerializeToString()
+
+
+def _fill_response(response: pb.ModelInferResponse, answer: Answer, call: InferCall) -> None:
+    response.model_name = answer.model.name
+    response.model_version = str(answer.model.number)
+    response.id = call.id
     for name, tensor in answer.outputs.items():
         datatype = DATATYPES[dtype_name(tensor)]
         output = response.outputs.add(name=name, datatype=datatype, shape=tensor.shape)
@@ -106,4 +133,3 @@ def encode_infer_response(answer: Answer, call: InferCall) -> bytes:
             response.raw_output_contents.append(encode_raw(tensor))
         else:
             fill_typed(output.contents, datatype, tensor)
-    return response.SerializeToString()

@@ -22,6 +22,7 @@ from serving.engine.jobs import Job, JobQueue, Timed, due
 from serving.engine.limits import BatchLimits
 from serving.engine.runs import Run, deliver, joined
 from serving.engine.session import Abort, Session
+from serving.engine.statistics import Statistics
 
 # Share of a new run's cost that enters the estimates: of the worst, and of the mean.
 _TRUST, _TRUST_MEAN = 0.05, 0.2
@@ -67,6 +68,7 @@ class Batcher:
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._in_threads: dict[asyncio.Task[None], _InThread] = {}
+        self.statistics = Statistics()
 
     async def run(
         self,
@@ -98,11 +100,21 @@ class Batcher:
         self._schedule(loop)
         try:
             if len(jobs) == 1:
-                return await jobs[0].future
-            return joined(outputs, await asyncio.gather(*[job.future for job in jobs]), jobs)
+                timed = await jobs[0].future
+            else:
+                timed = joined(outputs, await asyncio.gather(*[job.future for job in jobs]), jobs)
         except BaseException:  # cancelled, or one part of several failed: nobody wants the rest
             self._forget(jobs)
+            self.statistics.note_failure(loop.time() - jobs[0].arrived)
             raise
+        rows = jobs[0].rows if len(jobs) == 1 else sum([job.rows for job in jobs])
+        self.statistics.note_success(rows, timed[1], loop.time() - jobs[0].arrived)
+        return timed
+
+    @property
+    def limits(self) -> BatchLimits:
+        """How requests are joined."""
+        return self._limits
 
     def _split(
         self,
@@ -142,6 +154,7 @@ class Batcher:
             self._gone_rows = 0
             if not self._queue.rows or self._has_room(rows):
                 return
+        self.statistics.note_failure(0.0)
         raise Overloaded(
             f"the queue is full: {self._queue.rows} rows wait, about {self.queue_s():.2g} s of "
             f"work; {self._limits.max_waiting_rows} rows or {self._limits.max_queue_s:g} s may",
@@ -187,7 +200,7 @@ class Batcher:
         if not batch:
             return
         if self._worst_row_s * sum([job.rows for job in batch]) <= self._limits.inline_s:
-            deliver(self._compute(batch, loop))
+            self._finish(self._compute(batch, loop))
         else:
             task = loop.create_task(self._run_in_thread(batch, abort := Abort()))
             self._in_threads[task] = _InThread(batch, abort)
@@ -224,7 +237,7 @@ class Batcher:
         task = asyncio.current_task()
         try:
             work = loop.run_in_executor(self._executor, self._compute, batch, loop, abort)
-            deliver(await work)
+            self._finish(await work)
         except RuntimeError as error:  # the executor takes no more work
             gone = ServableNotReady(f"the server is shutting down: {error}")
             deliver(Run(batch, [gone] * len(batch), loop.time(), 0.0, 0))
@@ -248,6 +261,12 @@ class Batcher:
         if abort is None or not abort.is_set:
             self._observe(run.seconds / max(run.rows, 1))
         return run
+
+    def _finish(self, run: Run) -> None:
+        """Count the run and answer its callers; on the event loop."""
+        if run.rows:
+            self.statistics.note_run(run.rows, run.seconds)
+        deliver(run)
 
     def _observe(self, row_s: float) -> None:
         """Believe a slow run at once and fast ones slowly: a long run blocks the loop."""

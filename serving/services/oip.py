@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from google.protobuf.json_format import ParseDict
+from collections.abc import Awaitable, Callable
 
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
+
+from model_store.errors import Unsupported
 from serving.api import oip
+from serving.api.calls import ModelRef
+from serving.api.oip_documents import Document
 from serving.api.oip_requests import decode_model_ref
 from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
 from serving.engine.engine import Engine
 from serving.services import oip_models as models
-from serving.services.methods import Call, Methods, Unary
+from serving.services.methods import BidiStream, Call, Methods, Unary
+from serving.services.oip_repository import repository_index
+from serving.services.oip_statistics import statistics
+from serving.services.oip_stream import stream_infer
+
+_NO_SHARED_MEMORY = "this server shares no memory with its clients; send the tensors in the request"
+NOT_SUPPORTED = {
+    **{
+        kind + verb: _NO_SHARED_MEMORY
+        for kind in ("SystemSharedMemory", "CudaSharedMemory")
+        for verb in ("Status", "Register", "Unregister")
+    },
+    "TraceSetting": "traces are configured when the server starts, not by its clients",
+    "LogSettings": "the log is configured when the server starts, not by its clients",
+}
 
 
 def oip_methods(engine: Engine) -> Methods:
     """Open Inference's methods by their full path."""
-
-    async def server_live(request: bytes, call: Call) -> bytes:
-        return pb.ServerLiveResponse(live=True).SerializeToString()
-
-    async def server_ready(request: bytes, call: Call) -> bytes:
-        return pb.ServerReadyResponse(ready=engine.is_ready).SerializeToString()
-
-    async def model_ready(request: bytes, call: Call) -> bytes:
-        message = parse(pb.ModelReadyRequest, request)
-        ref = decode_model_ref(message.name, message.version)
-        is_ready = models.is_model_ready(engine, ref)
-        return pb.ModelReadyResponse(ready=is_ready).SerializeToString()
-
-    async def server_metadata(request: bytes, call: Call) -> bytes:
-        response = ParseDict(models.server_metadata(), pb.ServerMetadataResponse())
-        return response.SerializeToString()
-
-    async def model_metadata(request: bytes, call: Call) -> bytes:
-        message = parse(pb.ModelMetadataRequest, request)
-        ref = decode_model_ref(message.name, message.version)
-        response = ParseDict(models.model_metadata(engine, ref), pb.ModelMetadataResponse())
-        return response.SerializeToString()
 
     async def model_infer(request: bytes, call: Call) -> bytes:
         infer = oip.decode_infer_request(request)
@@ -46,10 +44,80 @@ def oip_methods(engine: Engine) -> Methods:
         return oip.encode_infer_response(answer, infer)
 
     return {
+        **_server_methods(engine),
+        **_model_methods(engine),
+        **{oip.SERVICE + name: Unary(_refusing(why)) for name, why in NOT_SUPPORTED.items()},
+        oip.MODEL_INFER: Unary(model_infer),
+        oip.MODEL_STREAM_INFER: BidiStream(stream_infer(engine)),
+    }
+
+
+def _server_methods(engine: Engine) -> Methods:
+    async def server_live(request: bytes, call: Call) -> bytes:
+        return pb.ServerLiveResponse(live=True).SerializeToString()
+
+    async def server_ready(request: bytes, call: Call) -> bytes:
+        return pb.ServerReadyResponse(ready=engine.is_ready).SerializeToString()
+
+    async def server_metadata(request: bytes, call: Call) -> bytes:
+        return _fill(pb.ServerMetadataResponse(), models.server_metadata())
+
+    async def index(request: bytes, call: Call) -> bytes:
+        message = parse(pb.RepositoryIndexRequest, request)
+        entries = repository_index(engine, only_ready=message.ready)
+        return _fill(pb.RepositoryIndexResponse(), {"models": entries})
+
+    return {
         oip.SERVER_LIVE: Unary(server_live),
         oip.SERVER_READY: Unary(server_ready),
-        oip.MODEL_READY: Unary(model_ready),
         oip.SERVER_METADATA: Unary(server_metadata),
-        oip.MODEL_METADATA: Unary(model_metadata),
-        oip.MODEL_INFER: Unary(model_infer),
+        oip.REPOSITORY_INDEX: Unary(index),
     }
+
+
+def _model_methods(engine: Engine) -> Methods:
+    async def model_ready(request: bytes, call: Call) -> bytes:
+        is_ready = models.is_model_ready(engine, _ref(parse(pb.ModelReadyRequest, request)))
+        return pb.ModelReadyResponse(ready=is_ready).SerializeToString()
+
+    async def model_metadata(request: bytes, call: Call) -> bytes:
+        ref = _ref(parse(pb.ModelMetadataRequest, request))
+        return _fill(pb.ModelMetadataResponse(), models.model_metadata(engine, ref))
+
+    async def model_config(request: bytes, call: Call) -> bytes:
+        ref = _ref(parse(pb.ModelConfigRequest, request))
+        return _fill(pb.ModelConfigResponse(), {"config": models.model_config(engine, ref)})
+
+    async def model_statistics(request: bytes, call: Call) -> bytes:
+        ref = _ref(parse(pb.ModelStatisticsRequest, request))
+        return _fill(pb.ModelStatisticsResponse(), statistics(engine, ref))
+
+    return {
+        oip.MODEL_READY: Unary(model_ready),
+        oip.MODEL_METADATA: Unary(model_metadata),
+        oip.MODEL_CONFIG: Unary(model_config),
+        oip.MODEL_STATISTICS: Unary(model_statistics),
+    }
+
+
+def _refusing(why: str) -> Callable[[bytes, Call], Awaitable[bytes]]:
+    async def refuse(request: bytes, call: Call) -> bytes:
+        raise Unsupported(why)
+
+    return refuse
+
+
+_OfModel = (
+    pb.ModelReadyRequest
+    | pb.ModelMetadataRequest
+    | pb.ModelConfigRequest
+    | pb.ModelStatisticsRequest
+)
+
+
+def _ref(message: _OfModel) -> ModelRef:
+    return decode_model_ref(message.name, message.version)
+
+
+def _fill(message: Message, document: Document) -> bytes:
+    return ParseDict(document, message).SerializeToString()

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from serving.api import oip_binary
 from serving.api.calls import ModelRef
 from serving.api.json_text import dump_json
+from serving.api.oip_repository import decode_index_request
 from serving.api.oip_requests import decode_model_ref
 from serving.engine.engine import Engine
 from serving.services import oip_models as models
 from serving.services.http import HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
+from serving.services.oip_repository import repository_index
+from serving.services.oip_statistics import statistics
 
 _BINARY = b"application/octet-stream"
 
@@ -65,7 +68,7 @@ def _find_route(parts: list[str]) -> tuple[_Route | None, str, str]:
             return _OF_MODEL.get(verb), name, version
         case ["models", name, verb]:
             return _OF_MODEL.get(verb), name, ""
-        case ["models", name]:
+        case ["models", name] if name != "stats":  # Triton's, of all models
             return _OF_MODEL[""], name, ""
         case _:
             return _OF_SERVER.get("/".join(parts)), "", ""
@@ -106,6 +109,19 @@ async def _model_ready(asked: _Asked) -> HttpResponse:
     return _json({"name": asked.ref.name, "ready": True})
 
 
+async def _config(asked: _Asked) -> HttpResponse:
+    return _json(models.model_config(asked.engine, asked.ref))
+
+
+async def _statistics(asked: _Asked) -> HttpResponse:
+    return _json(statistics(asked.engine, asked.ref))
+
+
+async def _index(asked: _Asked) -> HttpResponse:
+    only_ready = decode_index_request(asked.request.body)
+    return _json(repository_index(asked.engine, only_ready=only_ready))
+
+
 async def _infer(asked: _Asked) -> HttpResponse:
     engine, request, ref = asked.engine, asked.request, asked.ref
     asked.call.asked = ref
@@ -130,9 +146,13 @@ _OF_SERVER: Mapping[str, _Route] = {
     "": _Route("GET", _server),
     "health/live": _Route("GET", _live),
     "health/ready": _Route("GET", _ready),
+    "models/stats": _Route("GET", _statistics),
+    "repository/index": _Route("POST", _index),
 }
 _OF_MODEL: Mapping[str, _Route] = {
     "": _Route("GET", _metadata),
     "ready": _Route("GET", _model_ready),
+    "config": _Route("GET", _config),
+    "stats": _Route("GET", _statistics),
     "infer": _Route("POST", _infer),
 }

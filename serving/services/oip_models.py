@@ -10,14 +10,20 @@ from model_store.errors import DeadlineExceeded, InvalidRequest, ServableNotFoun
 from model_store.spec import DEFAULT_SIGNATURE, Signature
 from serving.api import oip_documents as documents
 from serving.api.calls import Answer, ModelRef, Prediction
-from serving.api.oip_documents import Document
+from serving.api.oip_documents import Batching, Document
 from serving.api.oip_mismatch import explain_mismatch
 from serving.api.oip_requests import InferOptions, classify
 from serving.engine.engine import Engine, Missing, State, require
 from serving.engine.servable import Servable
 from serving.services.methods import Call
 
-EXTENSIONS = ("binary_tensor_data", "classification")
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+)
 
 
 def find(engine: Engine, ref: ModelRef) -> Servable:
@@ -121,6 +127,27 @@ def model_metadata(engine: Engine, ref: ModelRef) -> Document:
         if status.state is State.AVAILABLE
     ]
     return documents.metadata(ref.name, versions, signature_of(servable))
+
+
+def model_config(engine: Engine, ref: ModelRef) -> Document:
+    """A model's configuration, as Triton would have it.
+
+    Raises:
+        EaselError: As ``find`` does.
+    """
+    servable = find(engine, ref)
+    limits = servable.batchers[_usual(servable)].limits
+    return documents.config(
+        servable.model,
+        signature_of(servable),
+        Batching(
+            limits.max_rows,
+            limits.allowed_rows,
+            round(limits.timeout_s * 1e6),
+            limits.max_waiting_rows,
+        ),
+        has_labels=bool(servable.labels),
+    )
 
 
 def is_model_ready(engine: Engine, ref: ModelRef) -> bool:

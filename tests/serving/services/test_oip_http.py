@@ -220,3 +220,47 @@ async def test_any_failure_of_a_path_has_a_status(ask):
         with pytest.raises(EaselError) as raised:
             await ask("GET", path)
         assert raised.value.code.http == 404
+
+
+async def test_a_model_says_how_it_is_configured(ask):
+    config = value(await ask("GET", "/v2/models/double/config"))
+    assert config["max_batch_size"] == 64
+    assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": [3]}]
+    assert config["output"] == [{"name": "y", "data_type": "TYPE_FP32", "dims": [3]}]
+    assert config["dynamic_batching"]["max_queue_delay_microseconds"] == 0
+    assert (config["platform"], config["backend"]) == ("onnxruntime_onnx", "onnxruntime")
+
+
+async def test_what_was_run_is_in_the_statistics(ask):
+    await ask("POST", INFER, {"inputs": [{**X, "shape": [2, 3], "data": [0] * 6}]})
+    for path in (
+        "/v2/models/double/stats",
+        "/v2/models/double/versions/1/stats",
+        "/v2/models/stats",
+    ):
+        (seen,) = value(await ask("GET", path))["model_stats"]
+        assert (seen["name"], seen["version"]) == ("double", "1")
+        assert (seen["inference_count"], seen["execution_count"]) == (2, 1)
+        assert seen["inference_stats"]["success"]["count"] == 1
+        assert seen["inference_stats"]["success"]["ns"] > 0
+        (batch,) = seen["batch_stats"]
+        assert (batch["batch_size"], batch["compute_infer"]["count"]) == (2, 1)
+    with pytest.raises(ServableNotFound, match="Request for unknown model: 'nope' is not found"):
+        await ask("GET", "/v2/models/nope/stats")
+
+
+async def test_the_index_lists_every_version_and_why_it_is_not_served(ask, engine, tmp_path):
+    bad = publish_linear(tmp_path, "bad")
+    (Store(tmp_path).folder(bad) / "model.onnx").write_bytes(b"damaged")
+    await engine.look()
+    first, second = value(await ask("POST", "/v2/repository/index"))
+    assert (first["name"], first["version"], first["state"]) == ("bad", "1", "UNAVAILABLE")
+    assert "was altered" in first["reason"]
+    assert second == {"name": "double", "version": "1", "state": "READY", "reason": ""}
+    assert value(await ask("POST", "/v2/repository/index", {"ready": True})) == [second]
+
+
+@pytest.mark.parametrize("body", [[], {"ready": "yes"}, b"{"])
+async def test_an_index_request_that_is_none_is_refused(ask, body):
+    with pytest.raises(InvalidRequest):
+        await ask("POST", "/v2/repository/index", body)
