@@ -16,6 +16,7 @@ from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings
 from serving.config import ServerConfig
 from serving.server import Started, build_control, serve
+from serving.supervisor import supervise
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="easel serve", description="Serve a model store.")
     add_flags(parser, ServerConfig)
     config = read_settings(ServerConfig, "serve", parser.parse_args(arguments), os.environ)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    set_up_logging()
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     build_control(config)  # a mistake in it is told before anything begins
@@ -34,11 +35,16 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def set_up_logging() -> None:
+    """Log to standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+
+
 async def _serve(config: ServerConfig) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(config, stop, announce)
+    await (supervise if config.workers > 1 else serve)(config, stop, announce)
 
 
 def announce(started: Started) -> None:

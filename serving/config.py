@@ -18,6 +18,7 @@ class ServerConfig:
         rest_api_timeout_in_ms: Longest time for one HTTP request; 0 for any.
         enable_cors_support: Whether pages of other origins may call.
         enable_reflection: Whether gRPC tells tools what can be called.
+        workers: Processes that share the ports; each loads every model.
         intra_op_threads: Threads of one run; 0 chooses, and `easel doctor` says why.
         lanes: Runs at the same time, of those too long for the event loop; 0 chooses.
         max_batch_rows: Rows of one run; longer requests are split.
@@ -40,6 +41,7 @@ class ServerConfig:
     rest_api_timeout_in_ms: int = 30_000
     enable_cors_support: bool = False
     enable_reflection: bool = True
+    workers: int = 1
     intra_op_threads: int = 0
     lanes: int = 0
     max_batch_rows: int = 64

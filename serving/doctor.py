@@ -25,7 +25,8 @@ from model_store.spec import ModelVersion
 from model_store.store import Store
 from serving.config import ServerConfig
 from serving.engine.machine import Machine, read_machine
-from serving.engine.threads import ThreadPlan, choose, widest_bytes
+from serving.engine.threads import ThreadPlan, widest_bytes
+from serving.server import plan_of
 
 _PROBE_S = 2.0
 _MIB = 1024 * 1024
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     flags = parser.parse_args(arguments)
     config = read_settings(ServerConfig, "serve", flags, os.environ)
     machine = read_machine()
-    plan = choose(machine, lanes=config.lanes, intra_op_threads=config.intra_op_threads)
+    plan = plan_of(config, machine)
     findings = list(examine(config, machine, plan))
     print(as_json(findings, machine, plan) if flags.json else as_text(findings))
     return 1 if any(finding.verdict is Verdict.BAD for finding in findings) else 0

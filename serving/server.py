@@ -20,9 +20,9 @@ from serving.config import ServerConfig
 from serving.engine.engine import Engine, State
 from serving.engine.limits import BatchLimits, checked
 from serving.engine.loading import LifecycleOptions
-from serving.engine.machine import read_machine
+from serving.engine.machine import Machine, read_machine
 from serving.engine.servable import LoadOptions
-from serving.engine.threads import choose, widest_bytes
+from serving.engine.threads import ThreadPlan, choose, widest_bytes
 from serving.services.control import ModelControl, read_control
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
@@ -62,7 +62,7 @@ class Started:
 def build_engine(config: ServerConfig) -> Engine:
     """An engine with nothing loaded yet."""
     machine = read_machine()
-    plan = choose(machine, lanes=config.lanes, intra_op_threads=config.intra_op_threads)
+    plan = plan_of(config, machine)
     limits = BatchLimits(
         max_rows=config.max_batch_rows,
         max_waiting_rows=config.max_waiting_rows,
@@ -94,6 +94,16 @@ def build_control(config: ServerConfig) -> ModelControl:
     )
 
 
+def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
+    """How one process of the server uses the machine's cores."""
+    return choose(
+        machine,
+        lanes=config.lanes,
+        intra_op_threads=config.intra_op_threads,
+        workers=config.workers,
+    )
+
+
 def build_methods(config: ServerConfig, engine: Engine) -> Methods:
     """Every gRPC method by its full path."""
     methods = {**tfs_methods(engine), **oip_methods(engine)}
@@ -117,7 +127,11 @@ def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
 
 
 async def serve(
-    config: ServerConfig, stop: asyncio.Event, announce: Callable[[Started], None]
+    config: ServerConfig,
+    stop: asyncio.Event,
+    announce: Callable[[Started], None],
+    *,
+    shares_ports: bool = False,
 ) -> None:
     """Serve until *stop* is set, then drain.
 
@@ -127,10 +141,12 @@ async def serve(
         config: The settings.
         stop: Set by the caller's signal handlers.
         announce: Called once, when everything is loaded.
+        shares_ports: Whether other processes of ours listen on the same ports.
     """
     engine = build_engine(config)
     app = build_app(config, engine)
-    with listening(config.host, (config.port, config.rest_api_port)) as sockets:
+    ports = (config.port, config.rest_api_port)
+    with listening(config.host, ports, shares_ports=shares_ports) as sockets:
         server = Server(app, _h2corn_config(config, sockets))
         serving = asyncio.create_task(server.serve())
         try:

@@ -1,0 +1,162 @@
+"""Several server processes on the same ports, kept alive by one that serves nothing.
+
+Each worker listens for itself (SO_REUSEPORT) and the kernel spreads the connections.  A
+worker gets its settings on standard input, which also tells it, by its end, that the
+supervisor is no more; it says on standard output when it is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from model_store.errors import EaselError
+from model_store.settings import to_json
+from serving.config import ServerConfig
+from serving.server import Started
+from serving.transport.sockets import reserved
+
+logger = logging.getLogger(__name__)
+
+# A worker that lived this long is not in a row of failures.
+_LIVED_S = 10.0
+_LEAST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+# What a worker may take beyond its drain before it is killed.
+_MARGIN_S = 5.0
+
+
+async def supervise(
+    config: ServerConfig, stop: asyncio.Event, announce: Callable[[Started], None]
+) -> None:
+    """Keep ``config.workers`` processes serving until *stop* is set, then let them drain.
+
+    Args:
+        config: The settings; a port 0 is chosen once, for all of them.
+        stop: Set by the caller's signal handlers.
+        announce: Called once, when every worker is ready.
+
+    Raises:
+        EaselError: One ended at the start, before it was ready.
+    """
+    with ExitStack() as stack:
+        ports = stack.enter_context(reserved(config.host, (config.port, config.rest_api_port)))
+        config = replace(config, port=ports[0], rest_api_port=ports[1])
+        workers = [_Worker(number, config, stop) for number in range(1, config.workers + 1)]
+        keepers = [asyncio.create_task(worker.keep()) for worker in workers]
+        try:
+            started = await _all_ready(workers, keepers, stop)
+            if started is not None:
+                announce(started)
+                await stop.wait()
+        finally:
+            stop.set()
+            await asyncio.gather(*keepers, return_exceptions=True)
+
+
+async def _all_ready(
+    workers: Sequence[_Worker], keepers: Sequence[asyncio.Task[None]], stop: asyncio.Event
+) -> Started | None:
+    """What the first worker has to say once all are ready; None when told to stop before."""
+
+    async def all_of_them() -> None:
+        for worker in workers:
+            await worker.is_ready.wait()
+
+    async def told_to_stop() -> None:
+        await stop.wait()
+
+    ready, stopping = asyncio.create_task(all_of_them()), asyncio.create_task(told_to_stop())
+    await asyncio.wait([ready, stopping, *keepers], return_when=asyncio.FIRST_COMPLETED)
+    is_ready = ready.done()
+    ready.cancel()
+    stopping.cancel()
+    for keeper in keepers:
+        if keeper.done():
+            keeper.result()
+    return workers[0].started if is_ready else None
+
+
+class _Worker:
+    """One place, and the processes that follow each other in it."""
+
+    def __init__(self, number: int, config: ServerConfig, stop: asyncio.Event) -> None:
+        self.started: Started | None = None
+        self.is_ready = asyncio.Event()
+        self._number = number
+        self._config = config
+        self._stop = stop
+
+    async def keep(self) -> None:
+        """Start a process, and another when it ends, until told to stop.
+
+        Raises:
+            EaselError: The first one ended before it was ready.
+        """
+        loop = asyncio.get_running_loop()
+        pause_s = _LEAST_PAUSE_S
+        while not self._stop.is_set():
+            begun = loop.time()
+            status = await self._run()
+            if self._stop.is_set():
+                return
+            if not self.is_ready.is_set():
+                raise EaselError(f"worker {self._number} ended with status {status} at its start")
+            if loop.time() - begun > _LIVED_S:
+                pause_s = _LEAST_PAUSE_S
+            logger.error(
+                "worker %d ended with status %d; another begins in %.1f s",
+                self._number, status, pause_s,
+            )  # fmt: skip
+            await _pause(pause_s, self._stop)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _run(self) -> int:
+        """One process from its start to its end; returns its exit status."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "serving.worker", stdin=PIPE, stdout=PIPE
+        )
+        assert process.stdin is not None
+        process.stdin.write(to_json(self._config).encode() + b"\n")
+        listening = asyncio.create_task(self._listen(process))
+        ending = asyncio.create_task(process.wait())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([ending, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                await self._end(process, ending)
+            return await ending
+        finally:
+            stopping.cancel()
+            await listening
+            process.stdin.close()
+
+    async def _listen(self, process: Process) -> None:
+        """Until the process ends; its one line says that it is ready."""
+        assert process.stdout is not None
+        async for line in process.stdout:
+            said = json.loads(line)
+            failed = tuple((model, why) for model, why in said["failed"])
+            self.started = Started(said["address"], said["http"], tuple(said["ready"]), failed)
+            self.is_ready.set()
+            logger.info("worker %d is ready, process %d", self._number, process.pid)
+
+    async def _end(self, process: Process, ending: asyncio.Task[int]) -> None:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait([ending], timeout=self._config.drain_s + _MARGIN_S)
+        if not ending.done():
+            logger.error("worker %d did not end in time and is killed", self._number)
+            process.kill()
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    """Wait, but not when told to stop."""
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait([waiting], timeout=seconds)
+    waiting.cancel()
