@@ -73,14 +73,16 @@ def test_nan_and_infinity_are_numbers_both_ways():
         (["7"], "FP32", 1, "nothing but FP32"),
         ([None], "FP32", 1, "nothing but FP32"),
         ([{}], "FP32", 1, "nothing but FP32"),
-        ([2], "BOOL", 1, "does not fit BOOL"),
-        ([0.0], "BOOL", 1, "nothing but BOOL"),
+        ([1], "BOOL", 1, "nothing but true and false"),
+        ([0.0], "BOOL", 1, "nothing but true and false"),
         ([-1], "UINT8", 1, "does not fit UINT8"),
         ([256], "UINT8", 1, "does not fit UINT8"),
-        ([2**64], "UINT64", 1, "nothing but UINT64"),
+        ([2**64], "UINT64", 1, "does not fit UINT64"),
         ([2**63], "INT64", 1, "does not fit INT64"),
         ([1e300], "FP32", 1, "does not fit FP32"),
-        ([[1], [2, 3]], "FP32", 3, "lists of equal lengths"),
+        ([[1], 2, 3], "FP32", 3, "lists beside elements"),
+        ([1, [2], 3], "FP32", 3, "nothing but FP32"),
+        ([10**400], "FP64", 1, "does not fit FP64"),
         ([1, 2], "FP32", 3, "expected 3 elements, got 2"),
         ([1, 2, 3, 4], "FP32", 3, "expected 3 elements, got 4"),
         ([], "FP32", 1, "expected 1 elements, got 0"),
@@ -101,7 +103,7 @@ def test_data_that_is_not_the_tensor_is_refused_with_the_reason(data, datatype, 
 def test_integers_and_infinities_are_floats_too():
     np.testing.assert_array_equal(decode([1, 2], "FP32", 2), np.float32([1, 2]))
     np.testing.assert_array_equal(decode([[1, math.inf]], "FP32", 2), np.float32([1, math.inf]))
-    np.testing.assert_array_equal(decode([0, 1], "BOOL", 2), [False, True])
+    np.testing.assert_array_equal(decode([[True], [False]], "BOOL", 2), [True, False])
 
 
 JSON = st.recursive(
