@@ -106,14 +106,18 @@ def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
 
 def build_methods(config: ServerConfig, engine: Engine) -> Methods:
     """Every gRPC method by its full path."""
-    methods = {**tfs_methods(engine), **oip_methods(engine)}
+    methods = {**tfs_methods(engine), **oip_methods(engine, build_control(config))}
     methods = {**methods, **health_methods(engine, methods)}
     return {**methods, **reflection_methods(methods)} if config.enable_reflection else methods
 
 
-def build_apis(engine: Engine) -> HttpApis:
+def build_apis(config: ServerConfig, engine: Engine) -> HttpApis:
     """Every HTTP API by the first part of its path."""
-    return {**health_apis(engine), "v1": tfs_http_api(engine), "v2": oip_http(engine)}
+    return {
+        **health_apis(engine),
+        "v1": tfs_http_api(engine),
+        "v2": oip_http(engine, build_control(config)),
+    }
 
 
 def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
@@ -123,7 +127,7 @@ def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
         http_timeout_s=config.rest_api_timeout_in_ms / 1e3 or None,
         allows_cors=config.enable_cors_support,
     )
-    return AsgiApp(build_methods(config, engine), build_apis(engine), options)
+    return AsgiApp(build_methods(config, engine), build_apis(config, engine), options)
 
 
 async def serve(

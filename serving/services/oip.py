@@ -16,11 +16,13 @@ from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
 from serving.engine.engine import Engine
 from serving.services import oip_models as models
+from serving.services.control import ModelControl
 from serving.services.methods import BidiStream, Call, Methods, Unary
-from serving.services.oip_repository import repository_index
+from serving.services.oip_repository import load_model, repository_index, unload_model
 from serving.services.oip_statistics import statistics
 from serving.services.oip_stream import stream_infer
 
+_NOBODY = ModelControl()
 _NO_SHARED_MEMORY = "this server shares no memory with its clients; send the tensors in the request"
 NOT_SUPPORTED = {
     **{
@@ -33,8 +35,8 @@ NOT_SUPPORTED = {
 }
 
 
-def oip_methods(engine: Engine) -> Methods:
-    """Open Inference's methods by their full path."""
+def oip_methods(engine: Engine, control: ModelControl = _NOBODY) -> Methods:
+    """Open Inference's methods by their full path; *control* says who may load models."""
 
     async def model_infer(request: bytes, call: Call) -> bytes:
         infer = oip.decode_infer_request(request)
@@ -46,6 +48,7 @@ def oip_methods(engine: Engine) -> Methods:
     return {
         **_server_methods(engine),
         **_model_methods(engine),
+        **_repository_methods(engine, control),
         **{oip.SERVICE + name: Unary(_refusing(why)) for name, why in NOT_SUPPORTED.items()},
         oip.MODEL_INFER: Unary(model_infer),
         oip.MODEL_STREAM_INFER: BidiStream(stream_infer(engine)),
@@ -62,16 +65,10 @@ def _server_methods(engine: Engine) -> Methods:
     async def server_metadata(request: bytes, call: Call) -> bytes:
         return _fill(pb.ServerMetadataResponse(), models.server_metadata())
 
-    async def index(request: bytes, call: Call) -> bytes:
-        message = parse(pb.RepositoryIndexRequest, request)
-        entries = repository_index(engine, only_ready=message.ready)
-        return _fill(pb.RepositoryIndexResponse(), {"models": entries})
-
     return {
         oip.SERVER_LIVE: Unary(server_live),
         oip.SERVER_READY: Unary(server_ready),
         oip.SERVER_METADATA: Unary(server_metadata),
-        oip.REPOSITORY_INDEX: Unary(index),
     }
 
 
@@ -97,6 +94,29 @@ def _model_methods(engine: Engine) -> Methods:
         oip.MODEL_METADATA: Unary(model_metadata),
         oip.MODEL_CONFIG: Unary(model_config),
         oip.MODEL_STATISTICS: Unary(model_statistics),
+    }
+
+
+def _repository_methods(engine: Engine, control: ModelControl) -> Methods:
+    async def index(request: bytes, call: Call) -> bytes:
+        message = parse(pb.RepositoryIndexRequest, request)
+        entries = repository_index(engine, only_ready=message.ready)
+        return _fill(pb.RepositoryIndexResponse(), {"models": entries})
+
+    async def load(request: bytes, call: Call) -> bytes:
+        message = parse(pb.RepositoryModelLoadRequest, request)
+        await load_model(engine, control, call, message.model_name, message.parameters)
+        return pb.RepositoryModelLoadResponse().SerializeToString()
+
+    async def unload(request: bytes, call: Call) -> bytes:
+        message = parse(pb.RepositoryModelUnloadRequest, request)
+        await unload_model(engine, control, call, message.model_name)
+        return pb.RepositoryModelUnloadResponse().SerializeToString()
+
+    return {
+        oip.REPOSITORY_INDEX: Unary(index),
+        oip.REPOSITORY_MODEL_LOAD: Unary(load),
+        oip.REPOSITORY_MODEL_UNLOAD: Unary(unload),
     }
 
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from serving.api import oip_binary
 from serving.api.calls import ModelRef
 from serving.api.json_text import dump_json
-from serving.api.oip_repository import decode_index_request
+from serving.api.oip_repository import decode_index_request, decode_load_request
 from serving.api.oip_requests import decode_model_ref
 from serving.engine.engine import Engine
 from serving.services import oip_models as models
+from serving.services.control import ModelControl
 from serving.services.http import HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
-from serving.services.oip_repository import repository_index
+from serving.services.oip_repository import load_model, repository_index, unload_model
 from serving.services.oip_statistics import statistics
 
+_NOBODY = ModelControl()
 _BINARY = b"application/octet-stream"
 
 
@@ -28,6 +30,7 @@ class _Asked:
     """A request, and what its path names: a model at most."""
 
     engine: Engine
+    control: ModelControl
     request: HttpRequest
     call: Call
     ref: ModelRef
@@ -41,37 +44,35 @@ class _Route:
     answer: Callable[[_Asked], Awaitable[HttpResponse]]
 
 
-def oip_http(engine: Engine) -> HttpApi:
-    """The API of /v2."""
+def oip_http(engine: Engine, control: ModelControl = _NOBODY) -> HttpApi:
+    """The API of /v2; *control* says who may load models."""
 
     async def answer(request: HttpRequest, call: Call) -> HttpResponse:
-        parts = request.path.split("/")[2:]
-        route, name, version = _find_route(parts)
-        if route is None:
+        route, name, version = _find_route(request.path.split("/")[2:])
+        # A slash at the end is another path, and /v2/ is not /v2.
+        if route is None or request.path.endswith("/"):
             return _json({"error": "Not Found"}, 404)
         if request.method != route.method:
             return _other_method(route, request.method)
-        # Only infer is counted as a call of a model, and it says so itself.
-        return await route.answer(_Asked(engine, request, call, decode_model_ref(name, version)))
+        ref = decode_model_ref(name, version)
+        return await route.answer(_Asked(engine, control, request, call, ref))
 
     return answer
 
 
 def _find_route(parts: list[str]) -> tuple[_Route | None, str, str]:
     """The route of a path without its ``/v2/``, and the model and version in it."""
-    if parts and not parts[-1]:  # a slash at the end is another path
-        return None, "", ""
+    key, name, version = "/".join(parts), "", ""
     match parts:
-        case ["models", name, "versions", version]:
-            return _OF_MODEL[""], name, version
-        case ["models", name, "versions", version, verb]:
-            return _OF_MODEL.get(verb), name, version
-        case ["models", name, verb]:
-            return _OF_MODEL.get(verb), name, ""
-        case ["models", name] if name != "stats":  # Triton's, of all models
-            return _OF_MODEL[""], name, ""
-        case _:
-            return _OF_SERVER.get("/".join(parts)), "", ""
+        case ["models", "stats"]:  # Triton's, of all models
+            pass
+        case ["models", name, "versions", version, *verb] if len(verb) < 2:
+            key = "/".join(["model", *verb])
+        case ["models", name, *verb] if len(verb) < 2:
+            key = "/".join(["model", *verb])
+        case ["repository", "models", name, verb]:
+            key = f"repository/model/{verb}"
+    return _ROUTES.get(key), name, version
 
 
 def _other_method(route: _Route, method: str) -> HttpResponse:
@@ -122,6 +123,18 @@ async def _index(asked: _Asked) -> HttpResponse:
     return _json(repository_index(asked.engine, only_ready=only_ready))
 
 
+async def _load(asked: _Asked) -> HttpResponse:
+    parameters = decode_load_request(asked.request.body)
+    await load_model(asked.engine, asked.control, asked.call, asked.ref.name, parameters)
+    return _json({})
+
+
+async def _unload(asked: _Asked) -> HttpResponse:
+    decode_load_request(asked.request.body)
+    await unload_model(asked.engine, asked.control, asked.call, asked.ref.name)
+    return _json({})
+
+
 async def _infer(asked: _Asked) -> HttpResponse:
     engine, request, ref = asked.engine, asked.request, asked.ref
     asked.call.asked = ref
@@ -142,17 +155,17 @@ async def _infer(asked: _Asked) -> HttpResponse:
     return HttpResponse(data, content_type=_BINARY, headers=(header,))
 
 
-_OF_SERVER: Mapping[str, _Route] = {
+_ROUTES: Mapping[str, _Route] = {
     "": _Route("GET", _server),
     "health/live": _Route("GET", _live),
     "health/ready": _Route("GET", _ready),
+    "model": _Route("GET", _metadata),
+    "model/config": _Route("GET", _config),
+    "model/infer": _Route("POST", _infer),
+    "model/ready": _Route("GET", _model_ready),
+    "model/stats": _Route("GET", _statistics),
     "models/stats": _Route("GET", _statistics),
     "repository/index": _Route("POST", _index),
-}
-_OF_MODEL: Mapping[str, _Route] = {
-    "": _Route("GET", _metadata),
-    "ready": _Route("GET", _model_ready),
-    "config": _Route("GET", _config),
-    "stats": _Route("GET", _statistics),
-    "infer": _Route("POST", _infer),
+    "repository/model/load": _Route("POST", _load),
+    "repository/model/unload": _Route("POST", _unload),
 }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from model_store.errors import InvalidRequest
 from serving.api import oip_documents as documents
 from serving.api.oip_documents import Document
 from serving.engine.engine import Engine, State, VersionStatus
+from serving.services.control import ModelControl
+from serving.services.methods import Call
 
 _STATES = {
     State.START: "LOADING",
@@ -27,3 +32,39 @@ def repository_index(engine: Engine, *, only_ready: bool) -> list[Document]:
 
 def _reason(status: VersionStatus) -> str:
     return status.error or ("unloaded" if status.state is State.END else "")
+
+
+async def load_model(
+    engine: Engine, control: ModelControl, call: Call, name: str, parameters: Iterable[str]
+) -> None:
+    """Load a model of the store.
+
+    Args:
+        engine: Loads it.
+        control: Who may.
+        call: Who asks.
+        name: The model.
+        parameters: Names of what else is asked for.
+
+    Raises:
+        InvalidRequest: Another configuration or files are sent along.
+        EaselError: The caller may not, there is no such model, or it cannot be loaded.
+    """
+    control.check(call)
+    for parameter in parameters:
+        if parameter == "config" or parameter.startswith("file:"):
+            raise InvalidRequest(
+                f"parameter '{parameter}': models are loaded from the store as they are; "
+                "publish a version there"
+            )
+    await engine.load_model(name)
+
+
+async def unload_model(engine: Engine, control: ModelControl, call: Call, name: str) -> None:
+    """Take no new calls for a model; those that have begun finish.
+
+    Raises:
+        EaselError: The caller may not, or there is no such model.
+    """
+    control.check(call)
+    await engine.unload_model(name)

@@ -247,20 +247,3 @@ async def test_what_was_run_is_in_the_statistics(ask):
         assert (batch["batch_size"], batch["compute_infer"]["count"]) == (2, 1)
     with pytest.raises(ServableNotFound, match="Request for unknown model: 'nope' is not found"):
         await ask("GET", "/v2/models/nope/stats")
-
-
-async def test_the_index_lists_every_version_and_why_it_is_not_served(ask, engine, tmp_path):
-    bad = publish_linear(tmp_path, "bad")
-    (Store(tmp_path).folder(bad) / "model.onnx").write_bytes(b"damaged")
-    await engine.look()
-    first, second = value(await ask("POST", "/v2/repository/index"))
-    assert (first["name"], first["version"], first["state"]) == ("bad", "1", "UNAVAILABLE")
-    assert "was altered" in first["reason"]
-    assert second == {"name": "double", "version": "1", "state": "READY", "reason": ""}
-    assert value(await ask("POST", "/v2/repository/index", {"ready": True})) == [second]
-
-
-@pytest.mark.parametrize("body", [[], {"ready": "yes"}, b"{"])
-async def test_an_index_request_that_is_none_is_refused(ask, body):
-    with pytest.raises(InvalidRequest):
-        await ask("POST", "/v2/repository/index", body)
