@@ -150,7 +150,14 @@ def decode_signature(value: Mapping[str, Any]) -> Signature:
         inputs=tuple(_spec(item) for item in value["inputs"]),
         outputs=tuple(_spec(item) for item in value["outputs"]),
         method=_method(value.get("method", "predict")),
+        is_row_wise=_truth(value.get("is_row_wise", True)),
     )
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _method(value: Any) -> Method:

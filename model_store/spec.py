@@ -63,11 +63,13 @@ class Signature:
         inputs: What it takes.
         outputs: What it gives.
         method: What the outputs mean: tensors and no more, classes with scores, or a number.
+        is_row_wise: Whether a row has the same answer in any company.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     method: Method = "predict"
+    is_row_wise: bool = True
 
     @property
     def is_batched(self) -> bool:
@@ -76,6 +78,11 @@ class Signature:
             spec.shape is not None and spec.shape[:1] == (None,)
             for spec in (*self.inputs, *self.outputs)
         )
+
+    @property
+    def may_join(self) -> bool:
+        """Whether rows of several requests may share a run, and one request's be split."""
+        return self.is_batched and self.is_row_wise
 
 
 @dataclass(frozen=True, slots=True, order=True)

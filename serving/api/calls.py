@@ -81,6 +81,9 @@ _NAMES = {
     )
 } | {np.dtype(object): "bytes"}  # fmt: skip
 
+# What both protocols can send.
+SERVED_DTYPES = frozenset(_NAMES.values())
+
 
 def dtype_name(tensor: Tensor) -> str:
     """The spec's name for a tensor's element type: numpy's, or ``bytes``."""

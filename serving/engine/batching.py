@@ -50,7 +50,7 @@ class Batcher:
         row_s: float,
     ) -> None:
         """Begin empty; *row_s* is a first guess of a row's cost, corrected by each run."""
-        self._is_batched = signature.is_batched
+        self._is_batched = signature.may_join
         self._max_rows = limits.max_rows if self._is_batched else 1
         self._limits = limits
         self._executor = executor

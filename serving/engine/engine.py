@@ -244,7 +244,7 @@ def check_inputs(signature: Signature, inputs: Tensors) -> None:
     for spec in signature.inputs:
         tensor = inputs[spec.name]
         spec.check(dtype_name(tensor), tensor.shape)
-    if len(inputs) > 1 and signature.is_batched and len({len(t) for t in inputs.values()}) > 1:
+    if len(inputs) > 1 and signature.may_join and len({len(t) for t in inputs.values()}) > 1:
         raise TensorMismatch("the inputs have batch axes of different lengths")
 
 

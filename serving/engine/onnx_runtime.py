@@ -179,7 +179,9 @@ def _signature(session: ort.InferenceSession, unranked: Collection[str]) -> Sign
 
 
 def _spec(node: ort.NodeArg, unranked: Collection[str]) -> TensorSpec:
-    dtype = _DTYPES.get(node.type) or node.type.removeprefix("tensor(").removesuffix(")")
+    dtype = _DTYPES.get(node.type, node.type)
+    if dtype.startswith("tensor("):
+        dtype = dtype[len("tensor(") : -1]
     # An empty shape is a scalar's, or nobody's; ONNX Runtime may have inferred the others.
     if not node.shape and node.name in unranked:
         return TensorSpec(node.name, dtype, None)

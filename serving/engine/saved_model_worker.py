@@ -24,7 +24,7 @@ import numpy as np
 
 from model_store.errors import BadVersion
 from model_store.spec import Method, Signature, TensorSpec
-from serving.api.calls import Tensor
+from serving.api.calls import SERVED_DTYPES, Tensor
 from serving.engine.tensor_frames import FrameError, receive_frame, send_frame
 
 # The peer shut its side down, which is how it says that it waits no longer.
@@ -35,12 +35,6 @@ _METHODS: Mapping[str, Method] = {
     "tensorflow/serving/classify": "classify",
     "tensorflow/serving/regress": "regress",
 }
-_DTYPES = frozenset(
-    {
-        "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-        "float16", "float32", "float64",
-    }
-)  # fmt: skip
 # A Python function is not in the file: only the process that made it could call it.
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _MACHINE_OPS = frozenset(
@@ -137,7 +131,7 @@ class Model:
         dtype = self._tf.as_dtype(info.dtype).name
         if dtype == "string":
             dtype = "bytes"
-        elif dtype not in _DTYPES or info.WhichOneof("encoding") != "name":
+        elif dtype not in SERVED_DTYPES or info.WhichOneof("encoding") != "name":
             raise BadVersion(f"{name} is {dtype}, which cannot be sent")
         if info.tensor_shape.unknown_rank:
             return TensorSpec(name, dtype, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,9 +12,10 @@ from pathlib import Path
 from model_store.digests import verify_folder
 from model_store.errors import BadVersion
 from model_store.folder import ModelFolder
-from model_store.manifest import Manifest
+from model_store.manifest import MANIFEST_FILE, Manifest
 from model_store.spec import ModelVersion, Signature
-from serving.engine import saved_model
+from serving.api.calls import SERVED_DTYPES
+from serving.engine import foreign, saved_model
 from serving.engine.batching import Batcher
 from serving.engine.golden import check_golden, golden_of, read_golden, warm_row_seconds
 from serving.engine.limits import BatchLimits
@@ -75,19 +76,18 @@ def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executo
         ServableNotFound: There is no such version.
         BadVersion: A digest, the graph, a signature or a golden answer is wrong.
     """
-    manifest = home.verify(number)
-    model, folder = manifest.model, home.folder(number)
-    loaded = _open(folder, manifest, options)
+    folder = home.folder(number)
+    if home.needs_manifest or (folder / MANIFEST_FILE).exists():
+        manifest, loaded = _open_promised(home.verify(number), folder, options)
+    else:
+        manifest, loaded = _open_foreign(ModelVersion(home.name, number), folder, options)
     try:
-        for name, promised in manifest.signatures.items():
-            check_signature(model, name, promised, loaded.signatures.get(name))
-        if manifest.golden_file is not None:
-            _check_answers(manifest, loaded, folder / manifest.golden_file)
         batchers = {
             name: _batcher(loaded, name, signature, options, executor)
             for name, signature in manifest.signatures.items()
         }
-        return Servable(model, manifest, batchers, loaded, _read_labels(folder, manifest))
+        labels = _read_labels(folder, manifest)
+        return Servable(manifest.model, manifest, batchers, loaded, labels)
     except BaseException:
         loaded.close()
         raise
@@ -103,22 +103,64 @@ def _read_labels(folder: Path, manifest: Manifest) -> tuple[str, ...]:
         raise BadVersion(f"{path} cannot be read: {error}") from error
 
 
-def _open(folder: Path, manifest: Manifest, options: LoadOptions) -> LoadedModel:
+def _open_promised(
+    manifest: Manifest, folder: Path, options: LoadOptions
+) -> tuple[Manifest, LoadedModel]:
+    """Load what the manifest names, and hold it against the manifest."""
     graph = saved_model.GRAPH_FILE if manifest.format == "saved_model" else GRAPH_FILE
     if graph not in manifest.files:  # it would be loaded unchecked
         raise BadVersion(f"{manifest.model}: the manifest names no {graph}")
+    loaded: LoadedModel
     if manifest.format == "saved_model":
-        threads = Threads(options.intra_op_threads, options.limits.lanes)
-        check = partial(verify_folder, folder, manifest.files)
-        return SavedModel(folder, threads=threads, verify=check)
-    loaded = OnnxModel(
-        folder / graph,
-        intra_op_threads=options.intra_op_threads,
-        names=manifest.signatures,
-        may_read=manifest.files.keys(),
-    )
-    is_small = sum(file.bytes for file in manifest.files.values()) <= options.widest_bytes
-    if options.wide_threads > options.intra_op_threads and is_small:
+        loaded = _open_saved_model(folder, options, partial(verify_folder, folder, manifest.files))
+    else:
+        loaded = _open_onnx(folder / graph, options, manifest)
+    try:
+        for name, promised in manifest.signatures.items():
+            check_signature(manifest.model, name, promised, loaded.signatures.get(name))
+        if manifest.golden_file is not None:
+            _check_answers(manifest, loaded, folder / manifest.golden_file)
+    except BaseException:
+        loaded.close()
+        raise
+    return manifest, loaded
+
+
+def _open_foreign(
+    model: ModelVersion, folder: Path, options: LoadOptions
+) -> tuple[Manifest, LoadedModel]:
+    """Load what is there, and believe it."""
+    graph = foreign.find_graph(model, folder)
+    loaded: LoadedModel
+    if graph.format == "saved_model":
+        loaded = _open_saved_model(graph.path, options, lambda: None)
+    else:
+        loaded = _open_onnx(graph.path, options, None)
+    try:
+        return foreign.describe(model, graph, loaded), loaded
+    except BaseException:
+        loaded.close()
+        raise
+
+
+def _open_saved_model(
+    folder: Path, options: LoadOptions, verify: Callable[[], object]
+) -> SavedModel:
+    threads = Threads(options.intra_op_threads, options.limits.lanes)
+    return SavedModel(folder, threads=threads, verify=verify)
+
+
+def _open_onnx(path: Path, options: LoadOptions, manifest: Manifest | None) -> OnnxModel:
+    threads = options.intra_op_threads
+    if manifest is None:
+        loaded, size = OnnxModel(path, intra_op_threads=threads), path.stat().st_size
+    else:
+        files = manifest.files
+        loaded = OnnxModel(
+            path, intra_op_threads=threads, names=manifest.signatures, may_read=files.keys()
+        )
+        size = sum(file.bytes for file in files.values())
+    if options.wide_threads > threads and size <= options.widest_bytes:
         loaded.widen(options.wide_threads, above_s=options.limits.inline_s)
     return loaded
 
@@ -133,6 +175,9 @@ def check_signature(
     """
     if found is None:
         raise BadVersion(f"{model}: the manifest's signature {name} is not in the model")
+    for spec in (*promised.inputs, *promised.outputs):
+        if spec.dtype not in SERVED_DTYPES:
+            raise BadVersion(f"{model}: {spec} of {name} cannot be sent in any protocol")
     for side, want, got, is_whole in (
         ("inputs", promised.inputs, found.inputs, True),
         ("outputs", promised.outputs, found.outputs, False),

@@ -27,6 +27,7 @@ SIGNATURES = st.builds(
     inputs=st.lists(SPECS, max_size=2).map(tuple),
     outputs=st.lists(SPECS, max_size=2).map(tuple),
     method=st.sampled_from(["predict", "classify", "regress"]),
+    is_row_wise=st.booleans(),
 )
 DIGESTS = st.builds(
     FileDigest, sha256=st.text("0123456789abcdef", min_size=64, max_size=64), bytes=st.integers(0)
@@ -128,6 +129,10 @@ def test_a_key_of_a_later_easel_is_passed_over():
         (
             {"signatures": {"serving_default": {"inputs": [], "outputs": [], "method": "x"}}},
             "'x' is no method; there are predict, classify, regress",
+        ),
+        (
+            {"signatures": {"serving_default": {"inputs": [], "outputs": [], "is_row_wise": 1}}},
+            "1 is neither true nor false",
         ),
         ({"model": None}, "None is not text"),
         ({"version": "3"}, "'3' is not a whole number"),

@@ -56,6 +56,11 @@ def test_a_signature_is_batched_when_every_tensor_begins_with_a_free_axis():
     assert not Signature((IMAGE, TensorSpec("scalar", "float32", ())), (SCORES,)).is_batched
 
 
+def test_rows_that_see_each_other_may_not_join():
+    assert Signature((IMAGE,), (SCORES,)).may_join
+    assert not Signature((IMAGE,), (SCORES,), is_row_wise=False).may_join
+
+
 def test_servables_sort_by_name_and_then_by_number_and_read_as_a_path():
     two, ten = ModelVersion("numbers", 2), ModelVersion("numbers", 10)
     assert sorted([ten, two, ModelVersion("cats", 11)])[1:] == [two, ten]

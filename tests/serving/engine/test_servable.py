@@ -42,7 +42,9 @@ def loaded(tmp_path):
     with ThreadPoolExecutor(2) as executor:
 
         def load_version(model) -> Servable:
-            servables.append(load(Store(tmp_path), model, LoadOptions(), executor))
+            servables.append(
+                load(Store(tmp_path).model(model.name), model.number, LoadOptions(), executor)
+            )
             return servables[-1]
 
         yield load_version
