@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from enum import Enum
 
 from model_store.errors import (
-    DeploymentRefused,
     ServableNotFound,
     ServableNotReady,
     SignatureNotFound,
@@ -62,13 +60,15 @@ class Engine:
         """Load what is wanted of these models; without a list, of every model of the store.
 
         A version that fails is reported in ``statuses`` and the log; the next older one
-        takes its place, so that one bad export does not end a service.
+        takes its place, so that one bad export does not end a service.  A folder that is
+        not there yet is waited for by ``watch``.
 
         Raises:
-            EaselError: The store cannot be read, or the list is wrong in itself.
+            InvalidRequest: Two models of the list have one name.
+            EaselError: The store cannot be read.
         """
-        with suppress(DeploymentRefused):  # is in the status, and tried again
-            await self._fleet.reconfigure(configs)
+        self._fleet.want(configs)
+        await self.look()
         self._has_loaded = True
 
     async def look(self) -> None:

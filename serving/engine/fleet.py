@@ -85,8 +85,24 @@ class Fleet:
             else:
                 self._report("")
 
+    def want(self, configs: Iterable[ModelConfig] | None) -> None:
+        """Want exactly these models from the next look on; None for all of the store.
+
+        Raises:
+            InvalidRequest: Two have one name.
+        """
+        wanted = None if configs is None else tuple(configs)
+        names = [config.name for config in wanted or ()]
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidRequest(f"the model {name} is named twice")
+        self._configs = wanted
+        for name in self.models.keys() & set(names):
+            self.models[name].is_unloaded = False
+            self.models[name].loads.forget()
+
     async def reconfigure(self, configs: Iterable[ModelConfig] | None) -> None:
-        """Serve exactly these models; None for all of the store.
+        """Want exactly these models, and serve them; None for all of the store.
 
         A model that is not named is unloaded.  One that cannot be served as it is wanted
         keeps the versions that it has, and is tried again like any other.
@@ -95,16 +111,13 @@ class Fleet:
             InvalidRequest: Two have one name.
             DeploymentRefused: A folder, a version or a label's version cannot be had.
         """
-        configs = None if configs is None else tuple(configs)
-        await asyncio.get_running_loop().run_in_executor(self._disk, _check, configs or ())
-        self._configs = configs
-        for config in configs or ():
-            if config.name in self.models:
-                self.models[config.name].is_unloaded = False
-                self.models[config.name].loads.forget()
+        wanted = None if configs is None else tuple(configs)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._disk, _check_folders, wanted or ())
+        self.want(wanted)
         await self.sync()
         await self.settled()
-        problems = [_shortfall(self.models[config.name]) for config in configs or ()]
+        problems = [_shortfall(self.models[config.name]) for config in wanted or ()]
         if any(problems):
             raise DeploymentRefused("; ".join(problem for problem in problems if problem))
 
@@ -201,11 +214,8 @@ def _look_at_all(
     return [(config, look(config, failed.get(config.name, ()))) for config in configs]
 
 
-def _check(configs: Sequence[ModelConfig]) -> None:
-    names = [config.name for config in configs]
+def _check_folders(configs: Iterable[ModelConfig]) -> None:
     for config in configs:
-        if names.count(config.name) > 1:
-            raise InvalidRequest(f"the model {config.name} is named twice")
         if not config.folder.is_dir():
             raise DeploymentRefused(
                 f"Could not find base path {config.folder} for servable {config.name}"
