@@ -77,6 +77,8 @@ def ray(place: Place) -> Command:
     """Its script, in what its documentation calls throughput optimised."""
     words = [str(place.python), str(_HERE / "ray" / "server.py"), "--port", str(place.port)]
     more = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    # Its processes would yield to every other, the client included.
+    more["RAY_worker_niceness"] = "0"
     return place.command("ray", words, more)
 
 
