@@ -24,6 +24,7 @@ class ServerConfig:
         max_batch_rows: Rows of one run; longer requests are split.
         max_waiting_rows: Rows that may wait for a model; more are refused.
         max_queue_s: Expected seconds of waiting for a model, above which calls are refused.
+        max_calls: Calls for models that may be inside at once; more are refused unread.
         max_message_bytes: Longest message accepted.
         drain_s: Seconds to finish calls after SIGTERM, and before a version is unloaded.
         file_system_poll_wait_seconds: Seconds between looks at the store; 0 for one look.
@@ -47,6 +48,7 @@ class ServerConfig:
     max_batch_rows: int = 64
     max_waiting_rows: int = 4096
     max_queue_s: float = 5.0
+    max_calls: int = 2048
     max_message_bytes: int = 64 * 1024 * 1024
     drain_s: float = 20.0
     file_system_poll_wait_seconds: float = 1.0

@@ -124,6 +124,7 @@ def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
     """The application over *engine*, for any ASGI server."""
     options = Options(
         max_message_bytes=config.max_message_bytes,
+        max_calls=config.max_calls,
         http_timeout_s=config.rest_api_timeout_in_ms / 1e3 or None,
         allows_cors=config.enable_cors_support,
     )

@@ -34,9 +34,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Unary:
-    """One message in, one out."""
+    """One message in, one out.
+
+    Attributes:
+        handle: Does it.
+        runs_model: Whether it takes as long as a model does; then only so many may be inside.
+    """
 
     handle: Callable[[bytes, Call], Awaitable[bytes]]
+    runs_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def oip_methods(engine: Engine, control: ModelControl = _NOBODY) -> Methods:
         **_model_methods(engine),
         **_repository_methods(engine, control),
         **{oip.SERVICE + name: Unary(_refusing(why)) for name, why in NOT_SUPPORTED.items()},
-        oip.MODEL_INFER: Unary(model_infer),
+        oip.MODEL_INFER: Unary(model_infer, runs_model=True),
         oip.MODEL_STREAM_INFER: BidiStream(stream_infer(engine)),
     }
 

@@ -37,7 +37,7 @@ def tfs_methods(engine: Engine) -> Methods:
         return statuses(engine, tfs.decode_model_spec(message)).SerializeToString()
 
     return {
-        tfs.PREDICT: Unary(predict),
+        tfs.PREDICT: Unary(predict, runs_model=True),
         tfs.GET_MODEL_METADATA: Unary(get_model_metadata),
         tfs.GET_MODEL_STATUS: Unary(get_model_status),
     }

@@ -10,6 +10,7 @@ import logging
 
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
+from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Receive, Send
 from serving.transport.grpc import GrpcSide, is_grpc
 from serving.transport.grpc_web import is_grpc_web, web_receive, web_send
@@ -23,8 +24,9 @@ class AsgiApp:
     """Answers every request; counts those it has not answered yet."""
 
     def __init__(self, methods: Methods, apis: HttpApis, options: Options) -> None:
-        self._grpc = GrpcSide(methods, options)
-        self._http = HttpSide(apis, options)
+        admission = Admission(options.max_calls)
+        self._grpc = GrpcSide(methods, options, admission)
+        self._http = HttpSide(apis, options, admission)
         self._allows_cors = options.allows_cors
         self.in_flight = 0
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 
-from model_store.errors import Code, EaselError, MessageTooLarge, UnknownEncoding
+from model_store.errors import Code, EaselError, MessageTooLarge, Overloaded, UnknownEncoding
 from serving.services.http import HttpResponse
 
 logger = logging.getLogger(__name__)
@@ -15,7 +16,6 @@ _HTTP_STATUSES: dict[type[EaselError], int] = {MessageTooLarge: 413, UnknownEnco
 # Codes that share a status are told apart by their order: the first is the usual one.
 _BY_STATUS = {code.http: code for code in reversed(Code)} | {500: Code.INTERNAL}
 _RETRIED = {Code.RESOURCE_EXHAUSTED.http, Code.UNAVAILABLE.http}
-_RETRY_AFTER = ((b"retry-after", b"1"),)
 
 
 def status_of(error: Exception) -> tuple[Code, str]:
@@ -39,7 +39,12 @@ def code_of(status: int) -> Code:
     return _BY_STATUS.get(status, Code.INVALID_ARGUMENT if status < 500 else Code.INTERNAL)
 
 
-def json_error(status: int, message: str) -> HttpResponse:
+def retry_after(error: Exception) -> int:
+    """Whole seconds after which the same request may succeed."""
+    return math.ceil(error.retry_after_s) if isinstance(error, Overloaded) else 1
+
+
+def json_error(status: int, message: str, retry_after_s: int = 1) -> HttpResponse:
     """``{"error": message}``; where the same request may succeed later, with Retry-After."""
-    headers = _RETRY_AFTER if status in _RETRIED else ()
+    headers = ((b"retry-after", b"%d" % retry_after_s),) if status in _RETRIED else ()
     return HttpResponse(json.dumps({"error": message}).encode(), status, headers=headers)

@@ -9,9 +9,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 
-from model_store.errors import Cancelled, Code, Unsupported
-from serving.services.methods import BidiStream, Call, Methods, Unary
+from model_store.errors import Cancelled, Code, Overloaded, Unsupported
+from serving.services.methods import BidiStream, Call, Methods, ServerStream, Unary
 from serving.transport import grpc_frames as frames
+from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Headers, Receive, Send, read_body
 from serving.transport.errors import status_of
 from serving.transport.guard import unless_gone
@@ -37,10 +38,11 @@ def is_grpc(content_type: bytes) -> bool:
 class GrpcSide:
     """Answers gRPC calls with the *methods*, by their full path."""
 
-    def __init__(self, methods: Methods, options: Options) -> None:
+    def __init__(self, methods: Methods, options: Options, admission: Admission) -> None:
         self._methods = methods
         self._max_bytes = options.max_message_bytes
         self._observe = options.observe
+        self._admission = admission
 
     async def answer(self, path: str, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer one call.
@@ -65,6 +67,7 @@ class GrpcSide:
         reply: bytes | None = None
         has_begun = False
         code, message = Code.OK, ""
+        more: list[tuple[bytes, bytes]] = []
         try:
             method = self._methods.get(path)
             if method is None:
@@ -73,22 +76,29 @@ class GrpcSide:
             if isinstance(method, BidiStream):
                 has_begun = True
                 await self._converse(method, call, receive, send)
-            else:
+            elif isinstance(method, ServerStream):
                 request = await self._read(call, receive)
-                if isinstance(method, Unary):
-                    reply = await unless_gone(method.handle(request, call), call, receive)
-                else:
-                    has_begun = True
-                    answers = _send_each(method.handle(request, call), call, send)
-                    await unless_gone(answers, call, receive)
+                has_begun = True
+                answers = _send_each(method.handle(request, call), call, send)
+                await unless_gone(answers, call, receive)
+            elif method.runs_model:
+                with self._admission:
+                    reply = await self._reply(method, call, receive)
+            else:
+                reply = await self._reply(method, call, receive)
         except Exception as error:
             code, message = status_of(error)
+            more = _pushback(error)
         if reply is None:
-            await _end(send, code, message, has_begun=has_begun)
+            await _end(send, [*_status(code, message), *more], has_begun=has_begun)
         else:
             call.response_bytes = len(reply)
             await _answer_once(send, reply, [*_OK_TRAILERS, *timing_headers(call)])
         return code, message
+
+    async def _reply(self, method: Unary, call: Call, receive: Receive) -> bytes:
+        request = await self._read(call, receive)
+        return await unless_gone(method.handle(request, call), call, receive)
 
     async def _read(self, call: Call, receive: Receive) -> bytes:
         body = await read_body(
@@ -140,9 +150,19 @@ async def _answer_once(send: Send, message: bytes, trailers: list[tuple[bytes, b
     await send({"type": "http.response.trailers", "headers": trailers, "more_trailers": False})
 
 
-async def _end(send: Send, code: Code, message: str, *, has_begun: bool) -> None:
+def _status(code: Code, message: str) -> list[tuple[bytes, bytes]]:
+    return _OK_TRAILERS if code is Code.OK else frames.status_headers(code, message)
+
+
+def _pushback(error: Exception) -> list[tuple[bytes, bytes]]:
+    """When to try again, as gRPC's clients understand it."""
+    if not isinstance(error, Overloaded):
+        return []
+    return [(b"grpc-retry-pushback-ms", b"%d" % round(error.retry_after_s * 1e3))]
+
+
+async def _end(send: Send, status: list[tuple[bytes, bytes]], *, has_begun: bool) -> None:
     """Close the response: with trailers, or with headers alone when nothing was sent."""
-    status = _OK_TRAILERS if code is Code.OK else frames.status_headers(code, message)
     if not has_begun:
         headers = [*_OK_HEADERS, *status]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -37,8 +37,8 @@ class Guard:
     """Cancels the task that made it when its call is of no use any more.
 
     Most calls end before the first look, so that one costs them a timer and no task.
-    The looks are polls because ASGI servers differ: after the body, some hold ``receive``
-    back until the client goes, and some give empty events at once.
+    After it a task waits for the disconnect and a timer for the deadline; thousands of calls
+    may be waiting, so that nothing else is done for each of them.
     """
 
     def __init__(self, deadline: float | None, receive: Receive) -> None:
@@ -51,7 +51,8 @@ class Guard:
         self._timer = self._loop.call_later(self._pause_s(), self._start)
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Watch no longer; what was seen already is of no use."""
+        self._task = None
         self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
@@ -62,18 +63,21 @@ class Guard:
         return min(INTERVAL_S, max(self._deadline - self._loop.time(), 0.0))
 
     def _start(self) -> None:
-        self._watch = self._loop.create_task(self._look())
+        if self._deadline is not None and self._loop.time() >= self._deadline:
+            self._expire()
+            return
+        self._watch = self._loop.create_task(wait_for_disconnect(self._receive))
+        self._watch.add_done_callback(self._on_gone)
+        if self._deadline is not None:
+            self._timer = self._loop.call_at(self._deadline, self._expire)
 
-    async def _look(self) -> None:
-        gone = asyncio.ensure_future(wait_for_disconnect(self._receive))
-        try:
-            while not gone.done():
-                if self._deadline is not None and self._loop.time() >= self._deadline:
-                    return self._cancel(DeadlineExceeded("the deadline passed"))
-                await asyncio.wait([gone], timeout=self._pause_s())
+    def _expire(self) -> None:
+        self._cancel(DeadlineExceeded("the deadline passed"))
+
+    def _on_gone(self, watch: asyncio.Task[None]) -> None:
+        if not watch.cancelled():
+            watch.exception()  # a server that fails to say so is no client either
             self._cancel(Cancelled("the client went away"))
-        finally:
-            gone.cancel()
 
     def _cancel(self, reason: EaselError) -> None:
         self.reason = reason
@@ -83,5 +87,5 @@ class Guard:
 
 async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client has gone; what it still sends is thrown away."""
-    while (await receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - see Guard
+    while (await receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - some servers give empty events at once
         await asyncio.sleep(INTERVAL_S)

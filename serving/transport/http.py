@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from model_store.errors import Code, InvalidRequest
-from serving.services.http import HttpApis, HttpRequest, HttpResponse
+from serving.services.http import HttpApi, HttpApis, HttpRequest, HttpResponse
 from serving.services.methods import Call
+from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Headers, Receive, Send, read_body
 from serving.transport.compression import chosen_encoding, deflate, inflate, too_large
 from serving.transport.cors import cross_origin_headers, is_preflight, preflight_response
-from serving.transport.errors import code_of, http_status_of, json_error, status_of
+from serving.transport.errors import code_of, http_status_of, json_error, retry_after, status_of
 from serving.transport.grpc import is_grpc
 from serving.transport.grpc_frames import parse_timeout
 from serving.transport.guard import unless_gone
@@ -36,9 +37,10 @@ _MILLISECONDS = re.compile(rb"[0-9]{1,10}")
 class HttpSide:
     """Answers HTTP requests with the *apis*, by the first part of their path."""
 
-    def __init__(self, apis: HttpApis, options: Options) -> None:
+    def __init__(self, apis: HttpApis, options: Options, admission: Admission) -> None:
         self._apis = apis
         self._options = options
+        self._admission = admission
 
     async def answer(self, scope: Event, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer one request.
@@ -66,7 +68,7 @@ class HttpSide:
             code, message = code_of(response.status), ""
         except Exception as error:
             code, message = status_of(error)
-            response = json_error(http_status_of(error, code), message)
+            response = json_error(http_status_of(error, code), message, retry_after(error))
         extra = timing_headers(call)
         if self._options.allows_cors:
             extra += cross_origin_headers(call.headers)
@@ -85,6 +87,13 @@ class HttpSide:
         if api is None:
             return json_error(404, f"there is nothing at {path}")
         call.deadline = self._deadline(call.headers)
+        if method == "POST":  # what runs a model comes with a body
+            with self._admission:
+                return await self._ask(api, scope, call, receive)
+        return await self._ask(api, scope, call, receive)
+
+    async def _ask(self, api: HttpApi, scope: Event, call: Call, receive: Receive) -> HttpResponse:
+        method, path = scope["method"], scope["path"]
         body = await self._read(call, receive)
         method = "GET" if method == "HEAD" else method
         request = HttpRequest(method, path, _query(scope["query_string"]), call.headers, body)

@@ -15,10 +15,12 @@ class Options:
         max_message_bytes: Longest message accepted, also once it is decompressed.
         http_timeout_s: Longest time for one HTTP request; None for any.
         allows_cors: Whether pages of other origins may call.
+        max_calls: Calls for a model that may be inside at once; more are refused.
         observe: Told of every call once it has ended; must not raise or wait.
     """
 
     max_message_bytes: int
     http_timeout_s: float | None = None
     allows_cors: bool = False
+    max_calls: int = 2048
     observe: Observe | None = None
