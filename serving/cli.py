@@ -56,6 +56,8 @@ def announce(started: Started) -> None:
     for model, why in started.failed:
         print(f"not served: {model}: {why}", file=sys.stderr)
     models = ", ".join(started.ready) or "no model"
-    print(
-        f"easel serve: {models} on {started.address} (gRPC) and {started.http} (HTTP)", flush=True
-    )
+    places = [f"{started.address} (gRPC)", f"{started.http} (HTTP)"]
+    if started.is_encrypted:
+        places = [f"{place[:-1]}, TLS)" for place in places]
+    places += [started.local] if started.local else []
+    print(f"easel serve: {models} on {' and '.join(places)}", flush=True)

@@ -17,6 +17,10 @@ class ServerConfig:
         rest_api_port: HTTP's port; 0 lets the system choose. Both ports answer both.
         rest_api_timeout_in_ms: Longest time for one HTTP request; 0 for any.
         enable_cors_support: Whether pages of other origins may call.
+        grpc_socket_path: A Unix domain socket to listen on too; none if empty.
+        tls_certificate: PEM file of the server's certificates; encrypts both ports.
+        tls_key: PEM file of their private key.
+        tls_client_ca: PEM file of who signs the clients' certificates, which are then required.
         enable_reflection: Whether gRPC tells tools what can be called.
         workers: Processes that share the ports; each loads every model.
         intra_op_threads: Threads of one run; 0 chooses, and `easel doctor` says why.
@@ -41,6 +45,10 @@ class ServerConfig:
     rest_api_port: int = 8501
     rest_api_timeout_in_ms: int = 30_000
     enable_cors_support: bool = False
+    grpc_socket_path: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
     enable_reflection: bool = True
     workers: int = 1
     intra_op_threads: int = 0

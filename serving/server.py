@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from h2corn import Config, Server
 
 from model_store.store import Store
 from serving.config import ServerConfig
@@ -23,6 +20,7 @@ from serving.engine.loading import LifecycleOptions
 from serving.engine.machine import Machine, read_machine
 from serving.engine.servable import LoadOptions
 from serving.engine.threads import ThreadPlan, choose, widest_bytes
+from serving.listeners import Listening
 from serving.services.control import ModelControl, read_control
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
@@ -34,12 +32,9 @@ from serving.services.tfs import tfs_methods
 from serving.services.tfs_rest import tfs_http_api
 from serving.transport.app import AsgiApp
 from serving.transport.options import Options
-from serving.transport.sockets import address_of, listening, refuse_more
+from serving.transport.sockets import Listeners, address_of, listening
 
 logger = logging.getLogger(__name__)
-
-# h2corn's accepting task must have ended before its sockets do, or it ends the drain.
-_ACCEPTING_ENDS_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +44,16 @@ class Started:
     Attributes:
         address: ``host:port`` of gRPC's port.
         http: The same of HTTP's; either protocol is answered on both.
+        local: Path of the Unix domain socket; empty without one.
+        is_encrypted: Whether the ports speak TLS.
         ready: Servables that can be called, as ``numbers/1``.
         failed: Servables that cannot, and why.
     """
 
     address: str
     http: str
+    local: str
+    is_encrypted: bool
     ready: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
 
@@ -151,62 +150,39 @@ async def serve(
     engine = build_engine(config)
     app = build_app(config, engine)
     ports = (config.port, config.rest_api_port)
-    with listening(config.host, ports, shares_ports=shares_ports) as sockets:
-        server = Server(app, _h2corn_config(config, sockets))
-        serving = asyncio.create_task(server.serve())
+    path = config.grpc_socket_path
+    with listening(config.host, ports, path, shares_ports=shares_ports) as sockets:
+        servers = Listening(app, config, sockets)
         try:
-            await _first_of(serving, server.wait_started())
-            following = asyncio.create_task(_follow(engine, sockets, announce))
-            stopping = asyncio.create_task(stop.wait())
-            await _first_of(serving, following, stopping)
+            await servers.started()
+            following = asyncio.create_task(_follow(config, engine, sockets, announce))
+            await servers.unless_ended(following, asyncio.create_task(stop.wait()))
             following.cancel()
-            # Health says no first; then connections are refused, the clients told to go
-            # elsewhere, and the calls that have begun are waited for.
-            engine.drain()
+            engine.drain()  # health says no first
         finally:
-            server.shutdown()
-            await asyncio.sleep(_ACCEPTING_ENDS_S)
-            refuse_more(sockets)
-            await serving
+            await servers.drain()
             engine.close()
 
 
-def _h2corn_config(config: ServerConfig, sockets: Sequence[socket.socket]) -> Config:
-    return Config(
-        bind=tuple(dict.fromkeys(f"fd://{each.fileno()}" for each in sockets)),
-        lifespan="off",
-        grpc=True,
-        access_log=False,
-        max_concurrent_streams=1024,
-        max_request_body_size=0,  # ours is max_message_bytes
-        timeout_graceful_shutdown=config.drain_s,
-        # A health watch may say nothing for hours.
-        timeout_keep_alive=0.0,
-    )
-
-
 async def _follow(
-    engine: Engine, sockets: Sequence[socket.socket], announce: Callable[[Started], None]
+    config: ServerConfig,
+    engine: Engine,
+    sockets: Listeners,
+    announce: Callable[[Started], None],
 ) -> None:
     """Load everything, say so, and follow the disk from then on."""
     await engine.load_all()
-    announce(_started(engine, sockets))
+    announce(_started(config, engine, sockets))
     await engine.watch()
 
 
-async def _first_of(*endings: Awaitable[object]) -> None:
-    """Wait until one ends, and raise what ended it; the others go on."""
-    tasks = [asyncio.ensure_future(each) for each in endings]
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for each in done:
-        each.result()
-
-
-def _started(engine: Engine, sockets: Sequence[socket.socket]) -> Started:
+def _started(config: ServerConfig, engine: Engine, sockets: Listeners) -> Started:
     statuses = [status for name in engine.models() for status in engine.statuses(name)]
     return Started(
-        address_of(sockets[0]),
-        address_of(sockets[1]),
+        address_of(sockets.ports[0]),
+        address_of(sockets.ports[1]),
+        config.grpc_socket_path,
+        is_encrypted=bool(config.tls_certificate),
         ready=tuple(str(each.model) for each in statuses if each.state is State.AVAILABLE),
         failed=tuple((str(each.model), each.error) for each in statuses if each.error),
     )

@@ -48,7 +48,12 @@ async def supervise(
     with ExitStack() as stack:
         ports = stack.enter_context(reserved(config.host, (config.port, config.rest_api_port)))
         config = replace(config, port=ports[0], rest_api_port=ports[1])
-        workers = [_Worker(number, config, stop) for number in range(1, config.workers + 1)]
+        # A path cannot be shared as ports can: the first worker has it.
+        others = replace(config, grpc_socket_path="")
+        workers = [
+            _Worker(number, others if number > 1 else config, stop)
+            for number in range(1, config.workers + 1)
+        ]
         keepers = [asyncio.create_task(worker.keep()) for worker in workers]
         try:
             started = await _all_ready(workers, keepers, stop)
@@ -143,7 +148,8 @@ class _Worker:
         async for line in process.stdout:
             said = json.loads(line)
             failed = tuple((model, why) for model, why in said["failed"])
-            self.started = Started(said["address"], said["http"], tuple(said["ready"]), failed)
+            lists = {"ready": tuple(said["ready"]), "failed": failed}
+            self.started = Started(**said | lists)
             self.is_ready.set()
             logger.info("worker %d is ready, process %d", self._number, process.pid)
 

@@ -116,7 +116,6 @@ def running_server(store: Path, **settings: object) -> Iterator[RunningServer]:
             await serve(config, stop, announce)
         except BaseException as error:
             failure.append(error)
-            raise
         finally:
             begun.set()
 
@@ -133,6 +132,8 @@ def running_server(store: Path, **settings: object) -> Iterator[RunningServer]:
                 ready[0].loop.call_soon_threadsafe(ready[0].stop.set)
         thread.join(30)
     assert not thread.is_alive()
+    if failure:
+        raise failure[0]
 
 
 def free_port() -> int:

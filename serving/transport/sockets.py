@@ -8,23 +8,47 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+
+from serving.transport.local_socket import listening_at
 
 _BACKLOG = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """What is listened on.
+
+    Attributes:
+        ports: One for each port that was asked for, in that order; the same one for the same.
+        local: The Unix domain socket, if one was asked for.
+    """
+
+    ports: tuple[socket.socket, ...]
+    local: socket.socket | None = None
+
+    def each(self) -> list[socket.socket]:
+        """Each socket once."""
+        local = () if self.local is None else (self.local,)
+        return list(dict.fromkeys((*self.ports, *local)))
+
+
 @contextmanager
 def listening(
-    host: str, ports: tuple[int, ...], *, shares_ports: bool = False
-) -> Iterator[list[socket.socket]]:
-    """One listening socket for each of the *ports*; a port named twice has one.
+    host: str, ports: tuple[int, ...], path: str = "", *, shares_ports: bool = False
+) -> Iterator[Listeners]:
+    """Listen on the *ports*, and at *path* unless it is empty, until the block ends.
 
     Args:
         host: Address to listen on.
         ports: 0 lets the system choose.
+        path: Of a Unix domain socket.
         shares_ports: Whether other processes of ours listen on them too.
 
     Raises:
+        AddressTaken: Another process listens at *path*.
+        InvalidRequest: *path* cannot be listened on.
         OSError: A port is taken, or *host* is no address of this machine.
     """
     sockets: list[socket.socket] = []
@@ -34,16 +58,17 @@ def listening(
             sockets.append(same[0] if same else _bind(host, port, shares_ports=shares_ports))
         for each in sockets:
             each.listen(_BACKLOG)
-        yield sockets
+        with listening_at(path, _BACKLOG) if path else nullcontext() as local:
+            yield Listeners(tuple(sockets), local)
     finally:
         for each in sockets:
             each.close()
 
 
-def refuse_more(sockets: list[socket.socket]) -> None:
+def refuse_more(listeners: Listeners) -> None:
     """Let no connection begin any more: a caller is refused at once and can go elsewhere."""
-    for each in sockets:
-        with suppress(OSError):  # named twice, and shut already
+    for each in listeners.each():
+        with suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)
 
 
