@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model_store.store import Store
+from serving.api.warmup import read_warmup
 from serving.config import ServerConfig
 from serving.engine.engine import Engine, State
 from serving.engine.limits import BatchLimits, checked
@@ -75,7 +76,11 @@ def build_engine(config: ServerConfig) -> Engine:
         drain_s=config.drain_s,
     )
     options = LoadOptions(
-        plan.intra_op_threads, checked(limits), plan.wide_threads, widest_bytes(machine)
+        plan.intra_op_threads,
+        checked(limits),
+        plan.wide_threads,
+        widest_bytes(machine),
+        read_warmup,
     )
     return Engine(Store(config.store), options, lifecycle)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from model_store.digests import verify_folder
-from model_store.errors import BadVersion
+from model_store.errors import BadVersion, EaselError
 from model_store.folder import ModelFolder
 from model_store.manifest import MANIFEST_FILE, Manifest
 from model_store.spec import ModelVersion, Signature
-from serving.api.calls import SERVED_DTYPES
+from serving.api.calls import SERVED_DTYPES, Prediction
 from serving.engine import foreign, saved_model
 from serving.engine.batching import Batcher
 from serving.engine.golden import check_golden, golden_of, read_golden, warm_row_seconds
@@ -61,12 +61,14 @@ class LoadOptions:
         limits: Of each signature's queue.
         wide_threads: Threads of a run that is alone.
         widest_bytes: Size of a graph's file up to which it may be loaded a second time.
+        read_warmup: Requests that a SavedModel's folder brings along, to be run first.
     """
 
     intra_op_threads: int = 1
     limits: BatchLimits = field(default_factory=BatchLimits)
     wide_threads: int = 1
     widest_bytes: float = math.inf
+    read_warmup: Callable[[Path], Iterable[Prediction]] = lambda _: ()
 
 
 def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executor) -> Servable:
@@ -147,7 +149,33 @@ def _open_saved_model(
     folder: Path, options: LoadOptions, verify: Callable[[], object]
 ) -> SavedModel:
     threads = Threads(options.intra_op_threads, options.limits.lanes)
-    return SavedModel(folder, threads=threads, verify=verify)
+    loaded = SavedModel(folder, threads=threads, verify=verify)
+    try:
+        replay(loaded, options.read_warmup(folder))
+    except BaseException:
+        loaded.close()
+        raise
+    return loaded
+
+
+def replay(loaded: LoadedModel, predictions: Iterable[Prediction]) -> None:
+    """Run requests that a version brings along, as its callers would.
+
+    Raises:
+        BadVersion: One of them cannot be run.
+    """
+    for prediction in predictions:
+        signature = loaded.signatures.get(prediction.signature)
+        if signature is None:
+            raise BadVersion(f"a warm-up request is for {prediction.signature}, which is not there")
+        wanted = {spec.name for spec in signature.inputs}
+        if prediction.inputs.keys() != wanted:
+            raise BadVersion(f"a warm-up request of {prediction.signature} has other inputs")
+        names = prediction.outputs or tuple(spec.name for spec in signature.outputs)
+        try:
+            loaded.session(prediction.signature).run(names, prediction.inputs)
+        except EaselError as error:
+            raise BadVersion(f"a warm-up request of {prediction.signature}: {error}") from error
 
 
 def _open_onnx(path: Path, options: LoadOptions, manifest: Manifest | None) -> OnnxModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from model_store.errors import BadVersion
 from model_store.folder import ModelFolder
 from model_store.spec import Signature, TensorSpec
+from serving.api.calls import ModelRef, Prediction
 from serving.engine.foreign import has_independent_rows
 from serving.engine.onnx_runtime import OnnxModel
 from serving.engine.servable import LoadOptions, Servable, load
@@ -28,9 +30,9 @@ def loaded(tmp_path):
     servables = []
     with ThreadPoolExecutor(2) as executor:
 
-        def load_version(number: int = 1) -> Servable:
+        def load_version(**options) -> Servable:
             home = ModelFolder("theirs", tmp_path, needs_manifest=False)
-            servables.append(load(home, number, LoadOptions(), executor))
+            servables.append(load(home, 1, LoadOptions(**options), executor))
             return servables[-1]
 
         yield load_version
@@ -60,8 +62,17 @@ async def test_a_bare_saved_model_is_served_with_all_of_its_signatures(
     tmp_path, saved_models, loaded
 ):
     # As Triton would have it; TF Serving's has the same files one folder higher.
-    shutil.copytree(saved_models / "many", tmp_path / "1" / "model.savedmodel")
-    servable = loaded()
+    folder = tmp_path / "1" / "model.savedmodel"
+    shutil.copytree(saved_models / "many", folder)
+    warmed = []
+
+    def read_warmup(where: Path) -> Iterator[Prediction]:
+        warmed.append(where)
+        yield Prediction(ModelRef("theirs"), {"words": strings("cat")}, signature="look_up")
+        warmed.append("done")
+
+    servable = loaded(read_warmup=read_warmup)
+    assert warmed == [folder, "done"]
     signatures = servable.manifest.signatures
     joined = {name for name, signature in signatures.items() if signature.may_join}
     assert joined == {"dense"}

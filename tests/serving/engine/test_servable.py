@@ -13,7 +13,9 @@ from onnx import helper, numpy_helper
 from model_store.errors import BadVersion
 from model_store.spec import Signature, TensorSpec
 from model_store.store import Store
-from serving.engine.servable import LoadOptions, Servable, load
+from serving.api.calls import ModelRef, Prediction
+from serving.engine.onnx_runtime import OnnxModel
+from serving.engine.servable import LoadOptions, Servable, load, replay
 from tests.serving.engine.graphs import identity, make_model, publish, strings
 
 ROW = (None, 3)
@@ -170,3 +172,18 @@ async def test_a_model_that_cannot_run_zeros_is_served_all_the_same(tmp_path, lo
     servable = loaded(publish(tmp_path, model, {"serving_default": signature}))
     answer = await ask(servable, "serving_default", "y", x=np.arange(4, dtype=np.float32))
     assert answer.tolist() == [[0, 1], [2, 3]]
+
+
+def warm(loaded_model: OnnxModel, signature: str = "serving_default", **inputs: np.ndarray) -> None:
+    replay(loaded_model, [Prediction(ModelRef("graph"), inputs, signature=signature)])
+
+
+def test_requests_that_a_version_brings_along_must_run(tmp_path):
+    path = tmp_path / "model.onnx"
+    onnx.save(two_heads(), path)
+    model = OnnxModel(path, intra_op_threads=1)
+    warm(model, x=ONES)
+    with pytest.raises(BadVersion, match="for other, which is not there"):
+        warm(model, "other", x=ONES)
+    with pytest.raises(BadVersion, match="has other inputs"):
+        warm(model, z=ONES)
