@@ -45,7 +45,7 @@ def golden_of(
         BadVersion: An array is missing.
     """
     prefix = "" if signature == DEFAULT_SIGNATURE else f"{signature}/"
-    if prefix and not any(name.startswith(prefix) for name in golden):
+    if not any(name.startswith((f"{prefix}input:", f"{prefix}output:")) for name in golden):
         return None
     try:
         inputs = {spec.name: golden[f"{prefix}input:{spec.name}"] for spec in promised.inputs}

@@ -219,11 +219,14 @@ def check_signature(
 
 
 def _check_answers(manifest: Manifest, loaded: LoadedModel, path: Path) -> None:
-    golden = read_golden(path)
+    golden, checked = read_golden(path), 0
     for name, signature in manifest.signatures.items():
         samples = golden_of(name, golden, manifest.model, signature)
         if samples is not None:
             check_golden(manifest.model, loaded.session(name), *samples)
+            checked += 1
+    if not checked:
+        raise BadVersion(f"{manifest.model}: the golden samples are of none of its signatures")
 
 
 def _batcher(

@@ -99,6 +99,14 @@ def test_golden_samples_of_every_signature_are_checked(tmp_path, loaded):
         loaded(publish(tmp_path, two_heads(), HEADS, golden=wrong))
 
 
+def test_a_signature_may_have_no_golden_samples_if_another_has(tmp_path, loaded):
+    golden = {"totals/input:x": ONES, "totals/output:total": np.float32([3, 3])}
+    loaded(publish(tmp_path, two_heads(), HEADS, golden=golden))
+    strange = {"other/input:x": ONES, "other/output:total": np.float32([3, 3])}
+    with pytest.raises(BadVersion, match="golden samples are of none of its signatures"):
+        loaded(publish(tmp_path, two_heads(), HEADS, golden=strange))
+
+
 def test_an_answer_that_is_no_number_agrees_with_nothing(tmp_path, loaded):
     nodes = [helper.make_node("Log", ["x"], ["twice"])]
     signature = HEADS["serving_default"]
