@@ -12,6 +12,7 @@ from pathlib import Path
 
 from model_store.errors import EaselError
 from model_store.folder import ModelFolder
+from model_store.manifest import MANIFEST_FILE
 from model_store.store import Store
 
 
@@ -78,6 +79,9 @@ def store_config(store: Store, name: str) -> ModelConfig:
     return ModelConfig(name, store.model(name).path)
 
 
+Identity = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What one look at a model's folder has found.
@@ -85,12 +89,14 @@ class Found:
     Attributes:
         versions: Ascending; None when they cannot be seen, and nothing should change.
         labels: Version labels; None when they cannot be read, and stay as they are.
+        identities: Of each version, what changes when another takes its number.
         prints: Of versions that could not be loaded, what their files look like now.
         problem: Why something could not be seen or read.
     """
 
     versions: tuple[int, ...] | None
     labels: Mapping[str, int] | None = field(default_factory=dict)
+    identities: Mapping[int, Identity] = field(default_factory=dict)
     prints: Mapping[int, str] = field(default_factory=dict)
     problem: str = ""
 
@@ -100,15 +106,25 @@ def look(config: ModelConfig, failed: Iterable[int]) -> Found:
     folder = config.model_folder
     try:
         versions = folder.versions()
+        identities = {number: _identity(folder.folder(number)) for number in versions}
         prints = {number: fingerprint(folder.folder(number)) for number in failed}
     except OSError as error:
         return Found(None, problem=f"{config.folder} cannot be read: {error}")
-    if config.labels is not None:
-        return Found(versions, config.labels, prints)
+    labels, problem = config.labels, ""
+    if labels is None:
+        try:
+            labels = folder.version_labels()
+        except EaselError as error:
+            problem = str(error)
+    return Found(versions, labels, identities, prints, problem)
+
+
+def _identity(folder: Path) -> Identity:
     try:
-        return Found(versions, folder.version_labels(), prints)
-    except EaselError as error:
-        return Found(versions, None, prints, str(error))
+        status = (folder / MANIFEST_FILE).stat()
+    except FileNotFoundError:  # anybody may put a file into a folder without manifest
+        return folder.stat().st_ino, 0
+    return status.st_ino, status.st_mtime_ns
 
 
 def fingerprint(folder: Path) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from model_store.spec import ModelVersion
-from serving.engine.deployment import Found, Latest, ModelConfig, wanted_versions
+from serving.engine.deployment import Found, Identity, Latest, ModelConfig, wanted_versions
 from serving.engine.loading import Loads, Workshop
 from serving.engine.servable import Servable
 from serving.engine.session import LoadedModel
@@ -58,7 +58,8 @@ class ServedModel:
         self.problem = ""
         self._workshop = workshop
         self._servables: dict[int, Servable] = {}
-        # Of a folder that is configured no more; live until the new one has something.
+        self._identities: dict[int, Identity] = {}
+        # Whose place on disk another has taken; live until that can be.
         self._stale: list[Servable] = []
         self._next: tuple[ModelConfig, Found] | None = None
         self._following: asyncio.Task[None] | None = None
@@ -102,15 +103,25 @@ class ServedModel:
         while self._next is not None:
             (config, found), self._next = self._next, None
             if config.model_folder != self.config.model_folder:
-                self._stale.extend(self._servables.values())
-                self._servables.clear()
+                self._outdate(tuple(self._servables))
                 self.loads.forget()
             self.config = config
+            seen = found.identities
+            self._outdate(
+                [
+                    n
+                    for n in self._servables
+                    if seen.get(n, self._identities[n]) != self._identities[n]
+                ]
+            )
             try:
                 await self._apply(found)
             except Exception:  # one model must not end the others' service
                 logger.exception("%s stays as it is", self.config.name)
             self.has_tried = True
+
+    def _outdate(self, numbers: Iterable[int]) -> None:
+        self._stale.extend([self._servables.pop(number) for number in numbers])
 
     async def _apply(self, found: Found) -> None:
         if self.is_unloaded:
@@ -158,6 +169,7 @@ class ServedModel:
             servable = await self.loads.load(self.config, number)
             if servable is not None:
                 self._servables[number] = servable
+                self._identities[number] = found.identities[number]
         return number in self._servables
 
     def _is_to_load(self, number: int, found: Found) -> bool:

@@ -201,6 +201,28 @@ async def test_a_version_deleted_under_the_server_goes_on_serving(tmp_path, engi
     assert engine.is_ready
 
 
+async def test_another_version_under_the_same_number_is_loaded_in_its_place(tmp_path, engine):
+    publish_linear(tmp_path, factor=2)
+    await engine.load_all()
+    shutil.rmtree(tmp_path / "double")
+    publish_linear(tmp_path, factor=3)  # it begins at 1 again
+    await engine.look()
+    assert await factor(engine) == 3
+    assert states(engine) == {1: State.AVAILABLE}
+
+
+async def test_a_bad_version_under_the_same_number_leaves_the_old_one_serving(tmp_path, engine):
+    publish_linear(tmp_path, factor=2)
+    await engine.load_all()
+    shutil.rmtree(tmp_path / "double")
+    publish_linear(tmp_path, factor=3)
+    damage(tmp_path, 1)
+    await engine.look()
+    await engine.look()
+    assert await factor(engine) == 2
+    assert engine.is_ready
+
+
 async def test_deleting_the_newest_version_rolls_back_to_the_one_before(tmp_path, engine):
     publish_linear(tmp_path, factor=2)
     publish_linear(tmp_path, factor=3)
