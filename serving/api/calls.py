@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import ml_dtypes  # noqa: F401 - gives numpy its bfloat16
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,7 +78,7 @@ _NAMES = {
     np.dtype(name): name
     for name in (
         "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-        "float16", "float32", "float64",
+        "float16", "bfloat16", "float32", "float64",
     )
 } | {np.dtype(object): "bytes"}  # fmt: skip
 

@@ -13,7 +13,7 @@ from serving.api.oip_requests import (
     decode_options,
     refuse_shared_memory,
 )
-from serving.api.oip_tensors import DATATYPES, decode_input, encode_raw, fill_typed
+from serving.api.oip_tensors import DATATYPES, RAW_ONLY, decode_input, encode_raw, fill_typed
 from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
 
@@ -126,10 +126,12 @@ def _fill_response(response: pb.ModelInferResponse, answer: Answer, call: InferC
     response.model_name = answer.model.name
     response.model_version = str(answer.model.number)
     response.id = call.id
-    for name, tensor in answer.outputs.items():
-        datatype = DATATYPES[dtype_name(tensor)]
+    datatypes = [DATATYPES[dtype_name(tensor)] for tensor in answer.outputs.values()]
+    # Raw contents count the outputs through: all of them are raw, or none.
+    is_raw = call.is_raw or not RAW_ONLY.isdisjoint(datatypes)
+    for (name, tensor), datatype in zip(answer.outputs.items(), datatypes, strict=True):
         output = response.outputs.add(name=name, datatype=datatype, shape=tensor.shape)
-        if call.is_raw or datatype == "FP16":
+        if is_raw:
             response.raw_output_contents.append(encode_raw(tensor))
         else:
             fill_typed(output.contents, datatype, tensor)

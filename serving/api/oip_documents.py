@@ -15,17 +15,34 @@ from serving.api.oip_tensors import DATATYPES
 
 Document = dict[str, Any]
 
-PLATFORM, BACKEND = "onnxruntime_onnx", "onnxruntime"
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What runs a model, in Triton's words."""
+
+    name: str
+    backend: str
+    filename: str
+
+
+# By the manifest's format.
+PLATFORMS = {
+    "onnx": Platform("onnxruntime_onnx", "onnxruntime", "model.onnx"),
+    "saved_model": Platform("tensorflow_savedmodel", "tensorflow", "saved_model.pb"),
+}
+
 # Levels from the most urgent to the least that make a difference.
 _LEVELS = 12
 
 
-def metadata(name: str, versions: Sequence[int], signature: Signature) -> Document:
+def metadata(
+    name: str, versions: Sequence[int], signature: Signature, platform: Platform
+) -> Document:
     """A model's tensors with their batch axis; a free axis is -1."""
     return {
         "name": name,
         "versions": [str(number) for number in versions],
-        "platform": PLATFORM,
+        "platform": platform.name,
         "inputs": [_tensor(spec) for spec in signature.inputs],
         "outputs": [_tensor(spec) for spec in signature.outputs],
     }
@@ -60,7 +77,12 @@ class Batching:
 
 
 def config(
-    model: ModelVersion, signature: Signature, batching: Batching, *, has_labels: bool
+    model: ModelVersion,
+    signature: Signature,
+    platform: Platform,
+    batching: Batching,
+    *,
+    has_labels: bool,
 ) -> Document:
     """A model's configuration in Triton's terms.
 
@@ -74,13 +96,13 @@ def config(
             output["label_filename"] = "labels.txt"
     document: Document = {
         "name": model.name,
-        "platform": PLATFORM,
-        "backend": BACKEND,
+        "platform": platform.name,
+        "backend": platform.backend,
         "version_policy": {"specific": {"versions": [model.number]}},
         "max_batch_size": batching.max_rows if is_batched else 0,
         "input": [_config_tensor(spec, is_batched=is_batched) for spec in signature.inputs],
         "output": outputs,
-        "default_model_filename": "model.onnx",
+        "default_model_filename": platform.filename,
     }
     if is_batched:
         document["dynamic_batching"] = {

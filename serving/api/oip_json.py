@@ -10,10 +10,8 @@ import numpy as np
 
 from model_store.errors import InvalidRequest
 from serving.api.calls import Tensor
-from serving.api.oip_tensors import object_array
+from serving.api.oip_tensors import RAW_ONLY, object_array
 
-# Neither has a form in JSON that both sides read to the same bits.
-RAW_ONLY = ("FP16", "BF16")
 # struct is stricter than numpy, which makes 1 of 1.5 and 7 of "7", and three times as fast.
 _PACKED = {
     "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q",

@@ -29,6 +29,7 @@ DATATYPES: Mapping[str, str] = {
     "uint32": "UINT32",
     "uint64": "UINT64",
     "float16": "FP16",
+    "bfloat16": "BF16",
     "float32": "FP32",
     "float64": "FP64",
     "bytes": "BYTES",
@@ -50,6 +51,8 @@ _FIELDS: Mapping[str, str] = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
+# Neither has a typed field, nor a form in JSON that all sides read to the same bits.
+RAW_ONLY = frozenset({"FP16", "BF16"})
 _MAX_ELEMENTS = 2**31
 _MAX_RANK = 32
 

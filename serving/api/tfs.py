@@ -34,6 +34,7 @@ _DTYPES: Mapping[str, tf.DataType.ValueType] = {
     "float32": tf.DT_FLOAT,
     "float64": tf.DT_DOUBLE,
     "float16": tf.DT_HALF,
+    "bfloat16": tf.DT_BFLOAT16,
     "int8": tf.DT_INT8,
     "int16": tf.DT_INT16,
     "int32": tf.DT_INT32,
@@ -52,6 +53,7 @@ _FIELDS: Mapping[int, str] = {
     tf.DT_FLOAT: "float_val",
     tf.DT_DOUBLE: "double_val",
     tf.DT_HALF: "half_val",
+    tf.DT_BFLOAT16: "half_val",
     tf.DT_INT8: "int_val",
     tf.DT_INT16: "int_val",
     tf.DT_INT32: "int_val",
@@ -110,7 +112,7 @@ def _read_values(proto: tf.TensorProto, values: Sequence[Any], dtype: np.dtype[A
         strings = np.empty(len(values), object)
         strings[:] = values
         return strings
-    if proto.dtype == tf.DT_HALF:  # as bits
+    if proto.dtype in (tf.DT_HALF, tf.DT_BFLOAT16):  # as bits
         return narrow(values, _INT32, np.dtype(np.uint16)).view(dtype)
     return narrow(values, _INT32 if _FIELDS[proto.dtype] == "int_val" else dtype, dtype)
 

@@ -78,7 +78,7 @@ def _text(name: str, tensor: Tensor) -> bytes:
     if tensor.dtype == np.object_:
         strings = tensor.astype(object).tolist()
         return orjson.dumps(_readable(strings, as_base64=name.endswith(_BYTES_SUFFIX)))
-    if tensor.dtype == np.float16:
+    if tensor.dtype.itemsize == 2 and tensor.dtype.kind in "fV":  # halves of either kind
         tensor = tensor.astype(np.float32)
     if tensor.dtype.kind != "f":
         return _dump(tensor)

@@ -23,6 +23,7 @@ _TYPE_NAMES = {
     "float32": "float",
     "float64": "double",
     "float16": "half",
+    "bfloat16": "bfloat16",
     "bytes": "string",
 }
 _DEBUG_CHARACTERS = 256
@@ -31,6 +32,7 @@ _MAX_RANK = 64
 _NO_KINDS: frozenset[type] = frozenset()
 _KINDS: dict[str, frozenset[type]] = {
     "f": frozenset({int, float}),
+    "V": frozenset({int, float}),  # bfloat16, which is not numpy's own
     "i": frozenset({int}),
     "u": frozenset({int}),
     "b": frozenset({bool}),

@@ -15,6 +15,7 @@ from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
 from serving.api.calls import Tensor, Tensors
 from serving.engine.elastic import widened
 from serving.engine.golden import zero_row
+from serving.engine.onnx_bfloat16 import run_values
 from serving.engine.onnx_file import read_facts
 from serving.engine.session import Abort, Session
 
@@ -120,6 +121,8 @@ class OrtSession:
             ) from error
         self.signature = _signature(session, facts.unranked)
         self._session = session
+        specs = (*self.signature.inputs, *self.signature.outputs)
+        self._has_bfloat16 = any(spec.dtype == "bfloat16" for spec in specs)
         self._texts = frozenset(
             spec.name for spec in self.signature.inputs if spec.dtype == "bytes"
         )
@@ -141,7 +144,11 @@ class OrtSession:
                 name: _bytes_as_text(name, tensor) if name in self._texts else tensor
                 for name, tensor in inputs.items()
             }
-        results: list[Tensor] = self._session.run(outputs, inputs, options)
+        results: list[Tensor]
+        if self._has_bfloat16:
+            results = run_values(self._session, outputs, inputs, options)
+        else:
+            results = self._session.run(outputs, inputs, options)
         return [_text_as_bytes(result) for result in results]
 
 

@@ -10,7 +10,7 @@ from model_store.errors import DeadlineExceeded, InvalidRequest, ServableNotFoun
 from model_store.spec import DEFAULT_SIGNATURE, Signature
 from serving.api import oip_documents as documents
 from serving.api.calls import Answer, ModelRef, Prediction
-from serving.api.oip_documents import Batching, Document
+from serving.api.oip_documents import PLATFORMS, Batching, Document
 from serving.api.oip_mismatch import explain_mismatch
 from serving.api.oip_requests import InferOptions, classify
 from serving.engine.engine import Engine, Missing, State, require
@@ -126,7 +126,8 @@ def model_metadata(engine: Engine, ref: ModelRef) -> Document:
         for status in engine.statuses(ref.name)
         if status.state is State.AVAILABLE
     ]
-    return documents.metadata(ref.name, versions, signature_of(servable))
+    platform = PLATFORMS[servable.manifest.format]
+    return documents.metadata(ref.name, versions, signature_of(servable), platform)
 
 
 def model_config(engine: Engine, ref: ModelRef) -> Document:
@@ -140,6 +141,7 @@ def model_config(engine: Engine, ref: ModelRef) -> Document:
     return documents.config(
         servable.model,
         signature_of(servable),
+        PLATFORMS[servable.manifest.format],
         Batching(
             limits.max_rows,
             limits.allowed_rows,
