@@ -30,6 +30,7 @@ from serving.services.oip import oip_methods
 from serving.services.oip_http import oip_http
 from serving.services.reflection import reflection_methods
 from serving.services.tfs import tfs_methods
+from serving.services.tfs_reload import reload_methods
 from serving.services.tfs_rest import tfs_http_api
 from serving.transport.app import AsgiApp
 from serving.transport.options import Options
@@ -110,7 +111,9 @@ def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
 
 def build_methods(config: ServerConfig, engine: Engine) -> Methods:
     """Every gRPC method by its full path."""
-    methods = {**tfs_methods(engine), **oip_methods(engine, build_control(config))}
+    control = build_control(config)
+    reload = reload_methods(engine, control, config.store)
+    methods = {**tfs_methods(engine), **reload, **oip_methods(engine, control)}
     methods = {**methods, **health_methods(engine, methods)}
     return {**methods, **reflection_methods(methods)} if config.enable_reflection else methods
 

@@ -17,6 +17,7 @@ from model_store.errors import InvalidRequest
 from model_store.spec import DEFAULT_SIGNATURE, Method, ModelVersion, Signature, TensorSpec
 from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
 from serving.api.protos import tensorflow_pb2 as tf
+from serving.api.protos import tensorflow_serving_inference_pb2 as inference
 from serving.api.protos import tensorflow_serving_pb2 as pb
 from serving.api.wire import narrow, parse
 
@@ -178,7 +179,13 @@ def decode_predict_response(data: bytes) -> Answer:
 
 
 def decode_model_spec(
-    request: pb.PredictRequest | pb.GetModelMetadataRequest | pb.GetModelStatusRequest,
+    request: (
+        pb.PredictRequest
+        | pb.GetModelMetadataRequest
+        | pb.GetModelStatusRequest
+        | inference.ClassificationRequest
+        | inference.RegressionRequest
+    ),
 ) -> ModelRef:
     """Read which servable is asked for.
 
@@ -187,7 +194,15 @@ def decode_model_spec(
     """
     if not request.HasField("model_spec"):
         raise InvalidRequest("Missing ModelSpec")
-    spec = request.model_spec
+    return decode_model_ref(request.model_spec)
+
+
+def decode_model_ref(spec: pb.ModelSpec) -> ModelRef:
+    """Read which servable is asked for, of a message that has a spec.
+
+    Raises:
+        InvalidRequest: The spec has no name.
+    """
     if not spec.name:
         raise InvalidRequest("ModelSpec has no name specified.")
     choice = spec.WhichOneof("version_choice")

@@ -8,15 +8,16 @@ the JSON object is not looked at, nor are keys that nobody asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from model_store.errors import EaselError, InvalidRequest
-from model_store.spec import Signature, TensorSpec
+from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
 from serving.api.calls import Tensor
+from serving.api.json_numbers import open_numbers
 from serving.api.tfs_json_values import debug_text, is_base64, read_tensor
 
 _BOM = b"\xef\xbb\xbf"
@@ -35,8 +36,15 @@ _PARSER_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class PredictInputs:
-    """What a predict request holds: its tensors, and in which form the answer is wanted."""
+    """What a predict request holds.
 
+    Attributes:
+        signature: Which way to call the model.
+        tensors: By input.
+        is_by_row: Whether the answer is wanted as rows, or as columns.
+    """
+
+    signature: str
     tensors: Mapping[str, Tensor]
     is_by_row: bool
 
@@ -76,21 +84,52 @@ def signature_name(document: Mapping[str, Any]) -> str:
     return name
 
 
-def read_inputs(document: Mapping[str, Any], signature: Signature) -> PredictInputs:
-    """Read a predict request's tensors.
+def decode_predict(body: bytes, find: Callable[[str], Signature]) -> PredictInputs:
+    """Read a predict request.
+
+    Args:
+        body: The JSON text.
+        find: The signature of that name; raises where there is none.
 
     Raises:
-        InvalidRequest: It is in neither form or in both, or a value does not fit.
+        InvalidRequest: It is not JSON, in neither form or in both, or a value does not fit.
     """
+    return _read_plainly(body, find) or _read_with_care(body, find)
+
+
+def _read_plainly(body: bytes, find: Callable[[str], Signature]) -> PredictInputs | None:
+    """The usual request, lists of numbers for an only input; None for any other."""
+    document = open_numbers(body)
+    if document is None or document.has("instances") == document.has("inputs"):
+        return None
+    name = document.text("signature_name")
+    if name is None:
+        return None
+    signature = find(name or DEFAULT_SIGNATURE)
+    if len(signature.inputs) != 1:
+        return None
+    (spec,) = signature.inputs
+    is_by_row = document.has("instances")
+    tensor = document.numbers("instances" if is_by_row else "inputs", spec.dtype)
+    if tensor is None:
+        return None
+    return PredictInputs(name or DEFAULT_SIGNATURE, {spec.name: tensor}, is_by_row)
+
+
+def _read_with_care(body: bytes, find: Callable[[str], Signature]) -> PredictInputs:
+    document = parse_object(body)
+    name = signature_name(document) or DEFAULT_SIGNATURE
+    signature = find(name)
     if "instances" in document and "inputs" in document:
         raise InvalidRequest(
             f"JSON Value: {debug_text(document)} Not formatted correctly expecting only "
             "one of 'inputs' or 'instances' keys to exist "
         )
     if "instances" in document:
-        return PredictInputs(_read_rows(document, signature), is_by_row=True)
+        return PredictInputs(name, _read_rows(document, signature), is_by_row=True)
     if "inputs" in document:
-        return PredictInputs(_read_columns(document["inputs"], signature), is_by_row=False)
+        tensors = _read_columns(document["inputs"], signature)
+        return PredictInputs(name, tensors, is_by_row=False)
     raise InvalidRequest("Missing 'inputs' or 'instances' key")
 
 

@@ -52,10 +52,7 @@ def encode_columns(outputs: Tensors) -> bytes:
 
 def number_texts(numbers: Tensor) -> list[bytes]:
     """Each of a flat array of float32 or float64 as TF Serving writes it."""
-    texts = _dump(numbers)[1:-1].split(b",") if numbers.size else []
-    for index in np.flatnonzero(_is_strange(numbers)).tolist():
-        texts[index] = _in_words_of_c(numbers[index].item(), texts[index])
-    return texts
+    return _rewritten(numbers, _are_strange(numbers))
 
 
 def _check_batch(outputs: Tensors) -> None:
@@ -82,14 +79,22 @@ def _text(name: str, tensor: Tensor) -> bytes:
         tensor = tensor.astype(np.float32)
     if tensor.dtype.kind != "f":
         return _dump(tensor)
-    return _nested(tensor) if _is_strange(tensor).any() else _dump(tensor)
+    strange = _are_strange(tensor)
+    return _nested(tensor, strange) if strange.any() else _dump(tensor)
 
 
-def _is_strange(numbers: Tensor) -> Tensor:
+def _are_strange(numbers: Tensor) -> Tensor:
     """Which of them orjson would write in another notation."""
     size = np.abs(numbers)
     plain: Tensor = ((size >= _PLAIN_FROM) & (size < _PLAIN_BELOW)) | (size == 0)
     return ~plain
+
+
+def _rewritten(numbers: Tensor, strange: Tensor) -> list[bytes]:
+    texts = _dump(numbers)[1:-1].split(b",") if numbers.size else []
+    for index in np.flatnonzero(strange).tolist():
+        texts[index] = _in_words_of_c(numbers[index].item(), texts[index])
+    return texts
 
 
 def _in_words_of_c(value: float, shortest: bytes) -> bytes:
@@ -121,8 +126,8 @@ def _dump(tensor: Tensor) -> bytes:
     return orjson.dumps(np.ascontiguousarray(tensor), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _nested(tensor: Tensor) -> bytes:
-    texts = number_texts(tensor.ravel())
+def _nested(tensor: Tensor, strange: Tensor) -> bytes:
+    texts = _rewritten(tensor.ravel(), strange)
     for size in reversed(tensor.shape):
         starts = range(0, len(texts), size)
         texts = [b"[" + b",".join(texts[start : start + size]) + b"]" for start in starts]

@@ -13,6 +13,7 @@ from serving.api.wire import parse
 from serving.engine.engine import Engine
 from serving.engine.servable import Servable
 from serving.services.methods import Call, Methods, Unary
+from serving.services.tfs_inference import inference_methods
 from serving.services.tfs_lookup import find, statuses
 
 
@@ -40,6 +41,7 @@ def tfs_methods(engine: Engine) -> Methods:
         tfs.PREDICT: Unary(predict, runs_model=True),
         tfs.GET_MODEL_METADATA: Unary(get_model_metadata),
         tfs.GET_MODEL_STATUS: Unary(get_model_status),
+        **inference_methods(engine),
     }
 
 

@@ -31,7 +31,8 @@ def find(engine: Engine, ref: ModelRef) -> Servable:
         return require(found, ref)
     if found is Missing.LABEL:
         raise InvalidRequest(f"Unrecognized servable version label: {ref.label}")
-    kind = f"Latest({ref.name})" if ref.version is None else f"Specific({ref.name}, {ref.version})"
+    number = engine.labels(ref.name).get(ref.label) if ref.label is not None else ref.version
+    kind = f"Latest({ref.name})" if number is None else f"Specific({ref.name}, {number})"
     raise ServableNotFound(f"Servable not found for request: {kind}")
 
 
@@ -58,11 +59,14 @@ def _wanted(engine: Engine, ref: ModelRef) -> tuple[VersionStatus, ...]:
     found = engine.statuses(ref.name)
     if not found:
         raise ServableNotFound(f"Could not find any versions of model {ref.name}")
+    number = ref.version
     if ref.label is not None:
-        ref = ModelRef(ref.name, version=find(engine, ref).model.number)
-    if ref.version is None:
+        if ref.label not in engine.labels(ref.name):
+            raise InvalidRequest(f"Unrecognized servable version label: {ref.label}")
+        number = engine.labels(ref.name)[ref.label]
+    if number is None:
         return found
-    chosen = tuple(status for status in found if status.model.number == ref.version)
+    chosen = tuple(status for status in found if status.model.number == number)
     if not chosen:
-        raise ServableNotFound(f"Could not find version {ref.version} of model {ref.name}")
+        raise ServableNotFound(f"Could not find version {number} of model {ref.name}")
     return chosen

@@ -1,4 +1,4 @@
-"""TF Serving's REST API over the engine: predict in row and column form, status, metadata."""
+"""TF Serving's REST API over the engine: its three methods, status and metadata."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import re
 
 from model_store.errors import InvalidRequest
 from model_store.spec import DEFAULT_SIGNATURE, Signature
-from serving.api import tfs_json, tfs_json_status, tfs_json_text
+from serving.api import tfs_json, tfs_json_status, tfs_json_text, tfs_results
 from serving.api.calls import ModelRef, Prediction
+from serving.api.tfs_examples import ExampleCall, decode_examples
+from serving.api.tfs_json_examples import read_example_list
 from serving.engine.engine import Engine
 from serving.engine.servable import Servable
 from serving.services.http import HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
+from serving.services.tfs_inference import classify, regress
 from serving.services.tfs_lookup import find, statuses
 
 _TARGET = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -32,7 +35,8 @@ def tfs_http_api(engine: Engine) -> HttpApi:
         call.asked = ref = _read_ref(match)
         if request.method == "GET":
             return HttpResponse(_describe(engine, ref, is_metadata=bool(match["metadata"])))
-        return HttpResponse(await _predict(engine, ref, request.body, call))
+        run = _RUN[match["method"].lower()]
+        return HttpResponse(await run(engine, ref, request.body, call))
 
     return answer
 
@@ -59,16 +63,34 @@ def _describe(engine: Engine, ref: ModelRef, *, is_metadata: bool) -> bytes:
 
 
 async def _predict(engine: Engine, ref: ModelRef, body: bytes, call: Call) -> bytes:
-    document = tfs_json.parse_object(body)
-    name = tfs_json.signature_name(document) or DEFAULT_SIGNATURE
-    servable = find(engine, ref)
-    given = tfs_json.read_inputs(document, _signature(servable, name))
+    # The body says which signature; a body that cannot be read is told so before a model
+    # that is not there.
+    given = tfs_json.decode_predict(body, lambda name: _signature(find(engine, ref), name))
     if given.is_by_row and not given.rows:  # there is nothing to run, nor a shape to run it in
         return tfs_json_text.NO_ROWS
-    prediction = Prediction(ref, given.tensors, signature=name)
-    call.answer = answer = await engine.infer(servable, prediction, call.deadline)
+    prediction = Prediction(ref, given.tensors, signature=given.signature)
+    call.answer = answer = await engine.infer(find(engine, ref), prediction, call.deadline)
     encode = tfs_json_text.encode_rows if given.is_by_row else tfs_json_text.encode_columns
     return encode(answer.outputs)
+
+
+async def _classify(engine: Engine, ref: ModelRef, body: bytes, call: Call) -> bytes:
+    _, result = await classify(engine, _read_examples(ref, body), call)
+    return tfs_results.encode_classification(result)
+
+
+async def _regress(engine: Engine, ref: ModelRef, body: bytes, call: Call) -> bytes:
+    _, result = await regress(engine, _read_examples(ref, body), call)
+    return tfs_results.encode_regression(result)
+
+
+_RUN = {"predict": _predict, "classify": _classify, "regress": _regress}
+
+
+def _read_examples(ref: ModelRef, body: bytes) -> ExampleCall:
+    document = tfs_json.parse_object(body)
+    name = tfs_json.signature_name(document) or DEFAULT_SIGNATURE
+    return ExampleCall(ref, name, decode_examples(read_example_list(document)))
 
 
 def _signature(servable: Servable, name: str) -> Signature:

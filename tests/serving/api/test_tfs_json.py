@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from model_store.errors import InvalidRequest
 from model_store.spec import Signature, TensorSpec
-from serving.api.tfs_json import parse_object, read_inputs, signature_name
+from serving.api.tfs_json import decode_predict, parse_object, signature_name
 from tests.model_store.test_contract import ANY_JSON
 
 
@@ -31,7 +31,7 @@ DTYPES = [
 
 def read(body, wanted=X):
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_inputs(parse_object(text), wanted).tensors
+    return decode_predict(text, lambda _: wanted).tensors
 
 
 def complaint(body, wanted=X) -> str:
@@ -244,7 +244,7 @@ def test_a_long_value_is_cut_in_the_message():
 def test_lists_that_are_nested_without_end_are_refused(depth, key):
     body = b'{"%b": %b%b}' % (key.encode(), b"[" * depth, b"]" * depth)
     with pytest.raises(InvalidRequest):
-        read_inputs(parse_object(body), X)
+        read(body)
 
 
 # --- whatever comes -------------------------------------------------------------------
