@@ -8,17 +8,25 @@ the JSON object is not looked at, nor are keys that nobody asked for.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from model_store.errors import EaselError, InvalidRequest
+from model_store.errors import InvalidRequest
 from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
 from serving.api.calls import Tensor
 from serving.api.json_numbers import open_numbers
-from serving.api.tfs_json_values import debug_text, is_base64, read_tensor
+from serving.api.tfs_json_values import (
+    debug_text,
+    dense_shape,
+    first_unlike,
+    is_base64,
+    read_tensor,
+    try_read,
+)
 
 _BOM = b"\xef\xbb\xbf"
 # The parser of TF Serving says it so; other failures have our parser's words.
@@ -187,20 +195,28 @@ def _read_rows(document: Mapping[str, Any], signature: Signature) -> dict[str, T
 
 
 def _read_plain(instances: list[Any], spec: TensorSpec) -> dict[str, Tensor]:
-    for number, item in enumerate(instances):
-        if _is_object(item):
-            raise InvalidRequest(
-                f"Expecting value/list but got object at item {number} of input list"
-            )
-    try:
-        return {spec.name: read_tensor(instances, spec)}
-    except EaselError:
-        _explain_rows(instances, spec, "")
-        raise
+    if dict in set(map(type, instances)):
+        for number, item in enumerate(instances):
+            if _is_object(item):
+                raise InvalidRequest(
+                    f"Expecting value/list but got object at item {number} of input list"
+                )
+    return {spec.name: _read_rows_of(instances, spec, "")}
 
 
 def _read_objects(instances: list[Any], signature: Signature) -> dict[str, Tensor]:
     names = {spec.name for spec in signature.inputs}
+    if set(map(type, instances)) != {dict} or set(map(frozenset, instances)) != {frozenset(names)}:
+        _check_objects(instances, names)
+    return {
+        spec.name: _read_rows_of(
+            [item[spec.name] for item in instances], spec, f" key: {spec.name}"
+        )
+        for spec in signature.inputs
+    }
+
+
+def _check_objects(instances: list[Any], names: set[str]) -> None:
     for number, item in enumerate(instances):
         if not _is_object(item):
             raise InvalidRequest(f"Expecting object but got list at item {number} of input list")
@@ -214,40 +230,35 @@ def _read_objects(instances: list[Any], signature: Signature) -> dict[str, Tenso
                 f"Failed to process element: {number} of 'instances' list. JSON object: "
                 f"{debug_text(item)} keys must be equal to: {','.join(sorted(names))}"
             )
-    return {spec.name: _read_column(instances, spec) for spec in signature.inputs}
 
 
-def _read_column(instances: list[Any], spec: TensorSpec) -> Tensor:
-    column = [item[spec.name] for item in instances]
+def _read_rows_of(rows: list[Any], spec: TensorSpec, key: str) -> Tensor:
+    """Read the rows of one input; they are like the first."""
+    if not dense_shape(rows)[0]:
+        return read_tensor(rows, spec)
+    number = 0
     try:
-        return read_tensor(column, spec)
-    except EaselError:
-        _explain_rows(column, spec, f" key: {spec.name}")
-        raise
+        shape = read_tensor(rows[0], spec).shape
+        tensor = try_read(rows, (len(rows), *shape), spec.dtype)
+        if tensor is not None:
+            return tensor
+        number = first_unlike(rows, shape, spec.dtype)
+        raise _unlike(read_tensor(rows[number], spec), shape)
+    except InvalidRequest as error:
+        raise InvalidRequest(
+            f"Failed to process element: {number}{key} of 'instances' list. "
+            f"Error: {error.code.name}: {error}"
+        ) from error
 
 
-def _explain_rows(rows: list[Any], spec: TensorSpec, key: str) -> None:
-    """Raise for the first of *rows* that cannot be read, or is not like the first."""
-    first: Tensor | None = None
-    for number, row in enumerate(rows):
-        try:
-            tensor = read_tensor(row, spec)
-            first = tensor if first is None else first
-            if tensor.size != first.size:
-                raise InvalidRequest(f"Expecting tensor size: {first.size} but got: {tensor.size}")
-            if tensor.shape != first.shape:
-                raise InvalidRequest(
-                    f"Expecting shape {_shape_text(first)} but got: {_shape_text(tensor)}"
-                )
-        except InvalidRequest as error:
-            raise InvalidRequest(
-                f"Failed to process element: {number}{key} of 'instances' list. "
-                f"Error: {error.code.name}: {error}"
-            ) from error
+def _unlike(row: Tensor, shape: tuple[int, ...]) -> InvalidRequest:
+    if row.size != math.prod(shape):
+        return InvalidRequest(f"Expecting tensor size: {math.prod(shape)} but got: {row.size}")
+    return InvalidRequest(f"Expecting shape {_shape_text(shape)} but got: {_shape_text(row.shape)}")
 
 
-def _shape_text(tensor: Tensor) -> str:
-    return f"[{','.join(map(str, tensor.shape))}]"
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return f"[{','.join(map(str, shape))}]"
 
 
 def _read_columns(value: Any, signature: Signature) -> dict[str, Tensor]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from functools import partial
 
 from model_store.errors import InvalidRequest
 from model_store.spec import DEFAULT_SIGNATURE, Signature
@@ -22,6 +24,8 @@ _POST = re.compile(_TARGET + r":(?P<method>classify|regress|predict)", re.IGNORE
 _GET = re.compile(_TARGET + r"(?P<metadata>/metadata)?", re.IGNORECASE | re.ASCII)
 _NO_MODEL = re.compile(r"/v1/models(?:/metadata)?", re.IGNORECASE)
 _MAX_VERSION = 2**63
+# From here on others would notice if the event loop itself read the numbers.
+_LONG_BODY = 1 << 20
 
 
 def tfs_http_api(engine: Engine) -> HttpApi:
@@ -63,9 +67,12 @@ def _describe(engine: Engine, ref: ModelRef, *, is_metadata: bool) -> bytes:
 
 
 async def _predict(engine: Engine, ref: ModelRef, body: bytes, call: Call) -> bytes:
-    # The body says which signature; a body that cannot be read is told so before a model
-    # that is not there.
-    given = tfs_json.decode_predict(body, lambda name: _signature(find(engine, ref), name))
+    def signature(name: str) -> Signature:
+        return _signature(find(engine, ref), name)
+
+    # A body that cannot be read is told so before a model that is not there.
+    decode = partial(tfs_json.decode_predict, body, signature)
+    given = decode() if len(body) < _LONG_BODY else await asyncio.to_thread(decode)
     if given.is_by_row and not given.rows:  # there is nothing to run, nor a shape to run it in
         return tfs_json_text.NO_ROWS
     prediction = Prediction(ref, given.tensors, signature=given.signature)

@@ -229,6 +229,19 @@ def test_base64_that_is_none_is_refused():
     assert message == 'JSON Value: {"b64": 5} not formatted correctly for base64 data'
 
 
+@pytest.mark.parametrize("place", [0, 1, 6, 99_999])
+def test_the_value_that_is_wrong_is_found_among_many(place):
+    values: list[object] = [0.5] * 100_000
+    values[place] = "x"
+    assert complaint({"inputs": values}).startswith('JSON Value: "x" Type: String')
+    text = f"Failed to process element: {place} of 'instances' list."
+    assert complaint({"instances": values}).startswith(text)
+    rows: list[object] = [[0.5, 1]] * 100_000
+    rows[place] = [0.5, None]
+    assert complaint({"instances": rows}).startswith(text)
+    assert complaint({"inputs": rows}).startswith("JSON Value: null Type: Null")
+
+
 def test_a_signature_name_that_is_none_is_refused():
     with pytest.raises(InvalidRequest, match="'signature_name' key must be a string value"):
         signature_name({"signature_name": 5})
@@ -239,7 +252,7 @@ def test_a_long_value_is_cut_in_the_message():
     assert len(text) < 400
 
 
-@pytest.mark.parametrize("depth", [70, 900, 100_000])
+@pytest.mark.parametrize("depth", [65, 70, 900, 100_000])
 @pytest.mark.parametrize("key", ["instances", "inputs", "signature_name"])
 def test_lists_that_are_nested_without_end_are_refused(depth, key):
     body = b'{"%b": %b%b}' % (key.encode(), b"[" * depth, b"]" * depth)

@@ -87,6 +87,16 @@ async def test_a_row_may_be_a_number(ask):
     assert answer == {"predictions": [2, 5]}
 
 
+async def test_a_long_request_is_read_like_a_short_one(ask):
+    rows = [[float(number), 0.5, -1e-9] for number in range(50_000)]
+    answer = await ask("POST", "/v1/models/double:predict", {"instances": rows})
+    assert answer["predictions"][49_999] == [149_997, 1.5, pytest.approx(-3e-9)]
+    rows[-1] = []
+    code, message = await failure(ask, "POST", "/v1/models/double:predict", {"instances": rows})
+    assert code == 400
+    assert message.startswith("Failed to process element: 49999 of 'instances' list.")
+
+
 @pytest.mark.parametrize("model", ["numbers", "double", "scalars"])
 async def test_no_rows_give_no_rows(ask, model):
     assert await ask("POST", f"/v1/models/{model}:predict", {"instances": []}) == {
