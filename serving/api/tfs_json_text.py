@@ -92,8 +92,9 @@ def _are_strange(numbers: Tensor) -> Tensor:
 
 def _rewritten(numbers: Tensor, strange: Tensor) -> list[bytes]:
     texts = _dump(numbers)[1:-1].split(b",") if numbers.size else []
-    for index in np.flatnonzero(strange).tolist():
-        texts[index] = _in_words_of_c(numbers[index].item(), texts[index])
+    places = np.flatnonzero(strange)
+    for index, value in zip(places.tolist(), numbers[places].tolist(), strict=True):
+        texts[index] = _in_words_of_c(value, texts[index])
     return texts
 
 
