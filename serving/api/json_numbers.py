@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,7 @@ def _is_nested_like(shape: tuple[int, ...], body: bytes, key: str) -> bool:
     return name not in value and value.startswith(_skeleton(shape))
 
 
+@lru_cache(maxsize=16)
 def _skeleton(shape: tuple[int, ...]) -> bytes:
     text = b""
     for size in reversed(shape):
