@@ -5,7 +5,7 @@ Both versions of the protocol have the same bytes and differ in their service's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from google.protobuf.descriptor import FileDescriptor
 
@@ -59,14 +59,16 @@ def _file_of(symbol: str) -> FileDescriptor:
 
 
 def _put_file(response: pb.ServerReflectionResponse, file: FileDescriptor) -> None:
-    files = {each.name: each.serialized_pb for each in _with_imports(file)}
-    response.file_descriptor_response.file_descriptor_proto.extend(files.values())
+    files: dict[str, bytes] = {}
+    _add_imports_first(file, files)
+    # The file that was asked for comes first, and each before those that it imports.
+    response.file_descriptor_response.file_descriptor_proto.extend(reversed(files.values()))
 
 
-def _with_imports(file: FileDescriptor) -> Iterator[FileDescriptor]:
-    yield file
+def _add_imports_first(file: FileDescriptor, files: dict[str, bytes]) -> None:
     for each in file.dependencies:
-        yield from _with_imports(each)
+        _add_imports_first(each, files)
+    files.setdefault(file.name, file.serialized_pb)
 
 
 def _put_error(response: pb.ServerReflectionResponse, code: Code, message: str) -> None:
