@@ -17,6 +17,8 @@ from serving.engine.servable import Servable
 from serving.services.methods import Call, Methods, Unary
 from serving.services.tfs_lookup import find
 
+_INPUT = "inputs"
+_OUTPUTS = {"classify": {CLASSES, SCORES}, "regress": {"outputs"}}
 _NOUNS = {"classify": "classification", "regress": "regression"}
 
 
@@ -106,20 +108,25 @@ def _prepare(servable: Servable, wanted: ExampleCall, method: Method) -> Run:
 
 
 def _check_method(signature: Signature, method: Method) -> None:
+    inputs, outputs = (
+        {spec.name for spec in specs} for specs in (signature.inputs, signature.outputs)
+    )
+    # TF Serving goes by the names: TensorFlow 2 saves every signature as one for prediction.
+    if inputs == {_INPUT} and outputs and outputs <= _OUTPUTS[method]:
+        return
     if signature.method != method:
         raise InvalidRequest(
             f"Expected {_NOUNS[method]} signature method_name to be {METHOD_NAMES[method]}. "
             f"Was: {METHOD_NAMES[signature.method]}"
         )
-    if not signature.inputs:
+    if not inputs:
         raise InvalidRequest("Expected one input Tensor.")
-    names = {spec.name for spec in signature.outputs}
-    if method == "classify" and not names & {CLASSES, SCORES}:
+    if method == "classify" and not outputs & _OUTPUTS[method]:
         raise InvalidRequest(
             "Expected classification signature outputs to contain at least one of "
             f'"{CLASSES}" or "{SCORES}". Signature was: {", ".join(map(str, signature.outputs))}'
         )
-    if method == "regress" and len(names) != 1:
+    if method == "regress" and len(outputs) != 1:
         raise InvalidRequest("Expected one output Tensor.")
 
 

@@ -17,7 +17,9 @@ from serving.api.protos import tensorflow_serving_inference_pb2 as pb
 from tests.serving.engine.graphs import make_model
 
 X = TensorSpec("x", "float32", (None, 3))
-SERIALIZED = TensorSpec("examples", "bytes", (None,))
+SERIALIZED = TensorSpec("inputs", "bytes", (None,))
+NUMBER = TensorSpec("inputs", "float32", (None,))
+SAME = TensorSpec("outputs", "float32", (None,))
 CLASSES = TensorSpec("classes", "bytes", (None, 3))
 SCORES = TensorSpec("scores", "float32", (None, 3))
 TOTAL = TensorSpec("total", "float32", (None, 1))
@@ -35,7 +37,11 @@ BEST_FIRST = {
 
 
 def publish_classifiers(root: Path) -> None:
-    """``best_first`` sorts three classes by score, ``echo`` gives its examples as classes."""
+    """Three models, written to the store at *root*.
+
+    ``best_first`` sorts three classes by score, ``echo`` gives its examples as classes, and
+    ``same`` its number; what the latter two are for is told by their tensors' names alone.
+    """
     nodes = [
         helper.make_node("TopK", ["x", "three"], ["scores", "order"], axis=1),
         helper.make_node("Gather", ["names", "order"], ["classes"]),
@@ -48,10 +54,13 @@ def publish_classifiers(root: Path) -> None:
     ]
     whole = Signature((X,), (CLASSES, SCORES, TOTAL))
     _publish(root, "best_first", make_model(nodes, whole, weights), BEST_FIRST, "a\nb\n")
-    echo = {"serving_default": Signature((SERIALIZED,), (COPIES,), "classify")}
-    node = helper.make_node("Unsqueeze", ["examples", "axes"], ["classes"])
+    echo = {"serving_default": Signature((SERIALIZED,), (COPIES,))}
+    node = helper.make_node("Unsqueeze", ["inputs", "axes"], ["classes"])
     model = make_model([node], echo["serving_default"], weights[2:])
     _publish(root, "echo", model, echo, "")
+    same = {"serving_default": Signature((NUMBER,), (SAME,))}
+    node = helper.make_node("Identity", ["inputs"], ["outputs"])
+    _publish(root, "same", make_model([node], same["serving_default"]), same, "")
 
 
 def _publish(root: Path, name: str, model: onnx.ModelProto, signatures, labels: str) -> None:

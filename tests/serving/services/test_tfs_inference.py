@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -12,6 +13,7 @@ from serving.api.protos import tensorflow_example_pb2 as ex
 from serving.api.protos import tensorflow_serving_inference_pb2 as pb
 from serving.api.protos import tensorflow_serving_pb2 as tfs_pb
 from serving.config import ServerConfig
+from serving.engine.deployment import ModelConfig
 from serving.server import build_engine
 from serving.services.http import HttpRequest
 from serving.services.methods import Call
@@ -129,6 +131,23 @@ async def test_a_model_that_reads_examples_itself_gets_them_serialized(ask):
     assert ex.Example.FromString(label.encode()) == example(a=[b"shared"], b=[b"own"])
 
 
+async def test_a_saved_model_parses_the_examples_in_its_graph(store, saved_models, tmp_path):
+    shutil.copytree(saved_models / "many", tmp_path / "many" / "1")
+    engine = build_engine(ServerConfig(store=store))
+    try:
+        await engine.load_all([ModelConfig("many", tmp_path / "many", needs_manifest=False)])
+        wanted = given(example(x=[0.0, 0.0]), example(x=[5.0, 5.0]))
+        request = classification("classify", wanted, "many").SerializeToString()
+        answer = await tfs_methods(engine)[tfs_examples.CLASSIFY].handle(request, Call())
+        result = pb.ClassificationResponse.FromString(answer).result
+        assert pairs(result) == [[("left", 0.5), ("right", 0.5)]] * 2
+        broken = classification("classify", given(example(y=[1.0])), "many").SerializeToString()
+        with pytest.raises(InvalidRequest, match="Feature: x"):
+            await tfs_methods(engine)[tfs_examples.CLASSIFY].handle(broken, Call())
+    finally:
+        engine.close()
+
+
 # --- regression -----------------------------------------------------------------------
 
 
@@ -136,6 +155,13 @@ async def test_a_regression_is_a_number_for_each_example(ask):
     answer = await ask(tfs_examples.REGRESS, regression(), pb.RegressionResponse)
     assert [each.value for each in answer.result.regressions] == pytest.approx([0.8, 1.2])
     assert (answer.model_spec.version.value, answer.model_spec.signature_name) == (1, "sum")
+
+
+async def test_the_names_of_its_tensors_say_that_a_signature_is_for_regression(ask):
+    request = regression("", given(example(inputs=[1.5]), example(inputs=[2.5])))
+    request.model_spec.name = "same"
+    answer = await ask(tfs_examples.REGRESS, request, pb.RegressionResponse)
+    assert [each.value for each in answer.result.regressions] == [1.5, 2.5]
 
 
 # --- several at once ------------------------------------------------------------------
