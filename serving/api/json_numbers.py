@@ -49,6 +49,11 @@ class NumberDocument:
         value = self._root[key] if self.has(key) else ""
         return value if isinstance(value, str) else None
 
+    def inside(self, key: str) -> NumberDocument | None:
+        """A member that is an object; None if it is something else."""
+        value = self._root[key]
+        return NumberDocument(value, self._body) if isinstance(value, simdjson.Object) else None
+
     def numbers(self, key: str, dtype: str) -> Tensor | None:
         """A member that is nested lists of numbers, all of which fit *dtype*; else None."""
         layout = _LAYOUTS.get(np.dtype(dtype).kind) if dtype != "bytes" else None

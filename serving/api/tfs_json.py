@@ -106,7 +106,7 @@ def decode_predict(body: bytes, find: Callable[[str], Signature]) -> PredictInpu
 
 
 def _read_plainly(body: bytes, find: Callable[[str], Signature]) -> PredictInputs | None:
-    """The usual request, lists of numbers for an only input; None for any other."""
+    """The usual request, whose inputs are lists of numbers and no more; None for any other."""
     document = open_numbers(body)
     if document is None or document.has("instances") == document.has("inputs"):
         return None
@@ -114,14 +114,19 @@ def _read_plainly(body: bytes, find: Callable[[str], Signature]) -> PredictInput
     if name is None:
         return None
     signature = find(name or DEFAULT_SIGNATURE)
-    if len(signature.inputs) != 1:
-        return None
-    (spec,) = signature.inputs
     is_by_row = document.has("instances")
-    tensor = document.numbers("instances" if is_by_row else "inputs", spec.dtype)
-    if tensor is None:
-        return None
-    return PredictInputs(name or DEFAULT_SIGNATURE, {spec.name: tensor}, is_by_row)
+    key = "instances" if is_by_row else "inputs"
+    tensors: dict[str, Tensor] = {}
+    columns = None if is_by_row else document.inside(key)
+    for spec in signature.inputs:
+        if columns is not None:
+            tensor = columns.numbers(spec.name, spec.dtype) if columns.has(spec.name) else None
+        else:
+            tensor = document.numbers(key, spec.dtype) if len(signature.inputs) == 1 else None
+        if tensor is None:
+            return None
+        tensors[spec.name] = tensor
+    return PredictInputs(name or DEFAULT_SIGNATURE, tensors, is_by_row)
 
 
 def _read_with_care(body: bytes, find: Callable[[str], Signature]) -> PredictInputs:

@@ -82,6 +82,14 @@ def test_a_member_of_the_same_name_elsewhere_leaves_it_to_the_caller():
     assert numbers([1], other='"instances":[') is not None
 
 
+def test_an_object_inside_is_read_like_the_whole():
+    document = open_numbers(b'{"a": {"x": [[1], [2]], "y": [3, 4]}, "b": [5]}')
+    inner = document.inside("a")
+    assert inner.numbers("x", "int8").tolist() == [[1], [2]]
+    assert inner.numbers("y", "float32").tolist() == [3, 4]
+    assert document.inside("b") is None
+
+
 def test_other_members_do_not_matter():
     assert numbers([1, 2], signature_name="[[,]]", e=[[1]]).tolist() == [1, 2]
 
