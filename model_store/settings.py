@@ -23,13 +23,15 @@ CONFIG_VARIABLE = "EASEL_CONFIG"
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
     """Give *parser* one ``--name`` for each field of *kind*, and ``--config``."""
-    described = _described(kind)
+    described, hints = _described(kind), get_type_hints(kind)
     parser.add_argument("--config", type=Path, help="TOML file with settings")
     for field in fields(kind):
         text = f"{described.get(field.name, '')} (default: {field.default})".replace("%", "%%")
         # TF Serving's flags have underscores; both spellings are common elsewhere.
         names = dict.fromkeys([f"--{field.name}", f"--{field.name.replace('_', '-')}"])
-        parser.add_argument(*names, dest=field.name, metavar="VALUE", help=text)
+        # A switch may stand alone: --enable_batching means --enable_batching=true.
+        alone: dict[str, Any] = {"nargs": "?", "const": "true"} if hints[field.name] is bool else {}
+        parser.add_argument(*names, dest=field.name, metavar="VALUE", help=text, **alone)
 
 
 def read_settings(

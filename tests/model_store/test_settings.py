@@ -57,6 +57,13 @@ def file(tmp_path):
     return write
 
 
+def test_a_switch_may_stand_alone_or_have_a_value():
+    environ = {"EASEL_SHOP_IS_OPEN": "false"}
+    assert read("--is_open", environ=environ).is_open
+    assert read("--is-open", "--name", "kiosk", environ=environ) == ShopConfig(name="kiosk")
+    assert not read("--is_open=false").is_open
+
+
 def test_without_anything_the_defaults_hold():
     assert read() == ShopConfig()
 
