@@ -1,0 +1,152 @@
+"""One HTTP/1.1 request and its answer: the ASGI application's two callables."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Protocol
+
+from serving.sockets.asgi import DISCONNECT, Event, Headers
+
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+
+
+class Link(Protocol):
+    """What an exchange needs of its connection."""
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this answer is the last."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send now."""
+        ...
+
+    def read_on(self) -> None:
+        """The application has caught up with what came."""
+        ...
+
+    async def writable(self) -> None:
+        """Return when the client has taken enough of what was written."""
+        ...
+
+
+class Exchange:
+    """A request that the application is, or will be, busy with.  Lives on one event loop."""
+
+    def __init__(self, link: Link, scope: Event, *, expects_continue: bool) -> None:
+        self.scope = scope
+        self.task: asyncio.Task[None] | None = None
+        self.keeps_alive = True
+        self.is_answered = False
+        self._link = link
+        self._expects_continue = expects_continue
+        self._parts: list[bytes] = []
+        self._unread = 0
+        self._is_body_done = False
+        self._is_end_told = False
+        self._is_gone = False
+        self._news: asyncio.Future[None] | None = None
+        self._start = b""
+        self._is_chunked = False
+
+    def feed(self, body: bytes) -> int:
+        """A piece of the body came; returns how many bytes wait now."""
+        self._parts.append(body)
+        self._unread += len(body)
+        self._wake()
+        return self._unread
+
+    def feed_end(self) -> None:
+        """The body is whole."""
+        self._is_body_done = True
+        self._wake()
+
+    def disconnect(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._is_gone = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    async def receive(self) -> Event:
+        """ASGI's ``receive``: the body as it comes, and at last the disconnect."""
+        while True:
+            if self._is_gone or self.is_answered:
+                return DISCONNECT
+            if self._parts or (self._is_body_done and not self._is_end_told):
+                return self._take()
+            if self._expects_continue:
+                self._expects_continue = False
+                self._link.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+
+    def _take(self) -> Event:
+        parts = self._parts
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self._unread = 0
+        self._expects_continue = False
+        self._is_end_told = self._is_body_done
+        if not self._is_body_done:
+            self._link.read_on()
+        return {"type": "http.request", "body": body, "more_body": not self._is_body_done}
+
+    async def send(self, event: Event) -> None:
+        """ASGI's ``send``: head and body are written together.
+
+        Raises:
+            OSError: Nobody waits for the answer any more.
+        """
+        if self._is_gone:
+            raise ConnectionResetError("the client went away")
+        if event["type"] == "http.response.start":
+            self._start = self._head(event["status"], event["headers"])
+        elif event["type"] == "http.response.body":
+            await self._send_body(event.get("body", b""), has_more=event.get("more_body", False))
+
+    def _head(self, status: int, headers: Headers) -> bytes:
+        names = {name.lower() for name, _ in headers}
+        has_body = status >= 200 and status not in (204, 304)
+        is_old = self.scope["http_version"] == "1.0"
+        self._is_chunked = has_body and not is_old and b"content-length" not in names
+        lines = [_status_line(status)]
+        lines.extend(b"%s: %s\r\n" % (name, value) for name, value in headers)
+        if self._is_chunked:
+            lines.append(b"transfer-encoding: chunked\r\n")
+        elif has_body and b"content-length" not in names:
+            self.keeps_alive = False  # HTTP/1.0 knows the end of such a body by the close
+        if self._link.is_leaving or not self.keeps_alive or not self._is_body_done:
+            lines.append(b"connection: close\r\n")
+        elif is_old:
+            lines.append(b"connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        return b"".join(lines)
+
+    async def _send_body(self, body: bytes, *, has_more: bool) -> None:
+        text, self._start = self._start, b""
+        if self.scope["method"] != "HEAD":
+            text += _chunked(body, is_last=not has_more) if self._is_chunked else body
+        if text:
+            self._link.write(text)
+        if has_more:
+            await self._link.writable()
+        else:
+            self.is_answered = True
+            self._wake()
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> bytes:
+    phrase = _PHRASES.get(status, "Unknown")
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+def _chunked(body: bytes, *, is_last: bool) -> bytes:
+    chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+    return chunk + b"0\r\n\r\n" if is_last else chunk

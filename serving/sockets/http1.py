@@ -1,0 +1,239 @@
+"""One HTTP/1.1 connection (RFC 9112): requests one after the other, also when pipelined."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+import httptools
+
+from serving.sockets.asgi import App, Headers, make_scope, peer_of
+from serving.sockets.exchange import Exchange
+from serving.sockets.limits import Limits
+from serving.sockets.writing import Writer
+
+logger = logging.getLogger(__name__)
+
+# A client may send requests ahead of the answers, but not endlessly.
+_AHEAD = 16
+_UNREAD_BYTES = 1024 * 1024
+
+
+class Http1Connection(asyncio.Protocol):
+    """Answers one client."""
+
+    def __init__(self, app: App, limits: Limits, on_end: Callable[[Http1Connection], None]) -> None:
+        self._app = app
+        self._limits = limits
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._header_bytes = 0
+        self._incoming: Exchange | None = None
+        self._waiting: deque[Exchange] = deque()
+        self._current: Exchange | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_leaving = False
+        self._is_reading = True
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a request."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._writer = Writer(transport)
+        self.write, self.writable = self._writer.write, self._writer.writable
+        self._peer = peer_of(transport)
+        self._wait(self._limits.headers_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; the parser calls the ``on_`` methods."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Nobody here speaks what was asked for; RFC 9110, section 7.8, lets us go on.
+            self._is_leaving = True
+        except httptools.HttpParserError as error:
+            self._refuse(b"400 Bad Request", str(error))
+        except _TooLong as error:
+            self._refuse(b"431 Request Header Fields Too Large", str(error))
+
+    def eof_received(self) -> bool:
+        """The client sends no more, and may still read: answer what is here, then close."""
+        self._is_leaving = True
+        return self._incoming is None and self._current is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """Tell every application that its client has gone."""
+        self._stop_timer()
+        for exchange in (self._incoming, self._current, *self._waiting):
+            if exchange is not None:
+                exchange.disconnect()
+        self._writer.resume()
+        self._on_end(self)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than is written."""
+        self._writer.pause()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._writer.resume()
+
+    # httptools' callbacks
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        self._target = b""
+        self._headers = []
+        self._header_bytes = 0
+        self._wait(self._limits.headers_s)
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        self._target += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._headers.append((name.lower(), value))
+        self._count(len(name) + len(value) + 32)
+
+    def on_headers_complete(self) -> None:
+        """The application can begin."""
+        method = self._parser.get_method()
+        version = self._parser.get_http_version()
+        scope = make_scope(version, method, self._target, self._headers, self._peer)
+        exchange = Exchange(self, scope, expects_continue=_expects_continue(self._headers))
+        exchange.keeps_alive = self._parser.should_keep_alive()
+        self._incoming = exchange
+        if self._current is None:
+            self._begin(exchange)
+        else:
+            self._waiting.append(exchange)
+            if len(self._waiting) >= _AHEAD:
+                self._hold_back()
+        self._wait(self._limits.stall_s)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._incoming is not None and self._incoming.feed(body) > _UNREAD_BYTES:
+            self._hold_back()
+        self._wait(self._limits.stall_s)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if self._incoming is not None:
+            self._incoming.feed_end()
+        self._incoming = None
+        self._stop_timer()
+
+    # The application's side
+
+    def _begin(self, exchange: Exchange) -> None:
+        self._current = exchange
+        exchange.task = self._loop.create_task(self._run(exchange))
+
+    async def _run(self, exchange: Exchange) -> None:
+        """The application's whole work on one request, whatever becomes of it."""
+        try:
+            await self._app(exchange.scope, exchange.receive, exchange.send)
+        except Exception:
+            logger.exception("the application failed at %s", exchange.scope["path"])
+        finally:
+            self._finish(exchange)
+
+    def _finish(self, exchange: Exchange) -> None:
+        self._current = None
+        if not exchange.is_answered:
+            self._transport.abort()  # a half answer must not look like a whole one
+        elif self._is_leaving or not exchange.keeps_alive or exchange is self._incoming:
+            # What is still to come of an unread body could not be told from a request.
+            self._transport.close()
+        elif self._waiting:
+            self.read_on()
+            self._begin(self._waiting.popleft())
+            if self._incoming is not None:
+                self._wait(self._limits.stall_s)
+        elif self._incoming is None:
+            self.read_on()
+            self._wait(self._limits.idle_s)
+
+    def read_on(self) -> None:
+        """The application has caught up with what came."""
+        if not self._is_reading and not self._transport.is_closing():
+            self._is_reading = True
+            self._transport.resume_reading()
+
+    def _hold_back(self) -> None:
+        if self._is_reading and not self._transport.is_closing():
+            self._is_reading = False
+            self._transport.pause_reading()
+            self._stop_timer()
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the answer that is being written is the last."""
+        return self._is_leaving
+
+    # The end
+
+    def leave(self) -> None:
+        """Close when what has begun is answered."""
+        self._is_leaving = True
+        if self._current is None and self._incoming is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    def _refuse(self, status: bytes, why: str) -> None:
+        """Answer what is no request, if no other answer is under way, and close."""
+        self._stop_timer()
+        self._is_leaving = True
+        if self._incoming is not None:
+            self._incoming.disconnect()
+        if self._current is None:
+            text = ('{"error": "not an HTTP request: ' + _ascii(why) + '"}\n').encode()
+            head = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            self.write(head % (status, len(text)) + text)
+            self._transport.close()
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > self._limits.header_bytes:
+            raise _TooLong(f"more than {self._limits.header_bytes} bytes of headers")
+
+    def _wait(self, seconds: float) -> None:
+        """Close unless something happens within *seconds*."""
+        self._stop_timer()
+        self._timer = self._loop.call_later(seconds, self._give_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if self._current is None or self._incoming is self._current:
+            self._transport.close()
+
+
+class _TooLong(Exception):
+    """The headers of one request are too long."""
+
+
+def _expects_continue(headers: Headers) -> bool:
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
+
+
+def _ascii(text: str) -> str:
+    return "".join(
+        each for each in text if each.isascii() and each.isprintable() and each not in '"\\'
+    )

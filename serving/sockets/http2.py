@@ -1,0 +1,278 @@
+"""One HTTP/2 connection (RFC 9113): frames in, streams to the application, frames out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from serving.sockets import frames
+from serving.sockets.asgi import App, Event, peer_of
+from serving.sockets.budget import Budget
+from serving.sockets.frame_reader import FRAME_BYTES, Frame, FrameReader
+from serving.sockets.frames import ConnectionFault, ErrorCode, StreamFault
+from serving.sockets.limits import Limits
+from serving.sockets.request_headers import HeaderReader
+from serving.sockets.stream import Stream
+from serving.sockets.windows import ReceiveWindow
+from serving.sockets.writing import Writer
+
+logger = logging.getLogger(__name__)
+
+_DRAIN_PING = b"draining"
+
+
+class Http2Connection(asyncio.Protocol):
+    """Answers one client; begins with the preface."""
+
+    def __init__(self, app: App, limits: Limits, on_end: Callable[[Http2Connection], None]) -> None:
+        self._app = app
+        self._limits = limits
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._reader = FrameReader(limits.header_bytes)
+        self._budget = Budget(self._loop.time)
+        self._window = ReceiveWindow(limits.window_bytes)
+        self._streams: dict[int, Stream] = {}
+        self._running = 0
+        self._last = 0
+        self._peer_window = frames.DEFAULT_WINDOW
+        self._refuses = False
+        self._has_failed = False
+        self.send_window = frames.DEFAULT_WINDOW
+        self.frame_bytes = frames.DEFAULT_FRAME_BYTES
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say what this side takes."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._writer = Writer(transport)
+        self.write, self.writable = self._writer.write, self._writer.writable
+        self._headers = HeaderReader(self._limits.header_bytes, peer_of(transport))
+        settings = (
+            (frames.MAX_CONCURRENT_STREAMS, self._limits.streams),
+            (frames.INITIAL_WINDOW_SIZE, self._limits.stream_window_bytes),
+            (frames.MAX_FRAME_SIZE, FRAME_BYTES),
+            (frames.MAX_HEADER_LIST_SIZE, self._limits.header_bytes),
+        )
+        room = self._limits.window_bytes - frames.DEFAULT_WINDOW
+        self.write(frames.encode_settings(settings) + frames.encode_window_update(0, room))
+
+    def data_received(self, data: bytes) -> None:
+        """Handle every whole frame."""
+        if self._has_failed:
+            return
+        try:
+            for frame in self._reader.feed(data):
+                try:
+                    self._handle(frame)
+                except StreamFault as fault:
+                    self._reset(frame.stream, fault.code)
+        except ConnectionFault as fault:
+            self._fail(fault.code, str(fault))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """Tell every application that its client has gone."""
+        for stream in self._streams.values():
+            stream.disconnect()
+        self._writer.resume()
+        self._on_end(self)
+
+    def pause_writing(self) -> None:
+        """The peer reads slower than is written."""
+        self._writer.pause()
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._writer.resume()
+
+    # Frames in, the most frequent first.
+
+    def _handle(self, frame: Frame) -> None:
+        if frame.kind == frames.DATA:
+            self._on_data(frame)
+        elif frame.kind == frames.HEADERS:
+            self._on_headers(frame)
+        elif frame.kind == frames.WINDOW_UPDATE:
+            self._on_window_update(frame)
+        elif frame.kind == frames.PING:
+            self._on_ping(frame)
+        elif frame.kind == frames.SETTINGS:
+            self._on_settings(frame)
+        elif frame.kind == frames.RST_STREAM:
+            self._on_reset(frame)
+        elif frame.kind == frames.PUSH_PROMISE:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "clients do not push")
+        else:  # priorities, the peer's GOAWAY, and extensions that we do not know
+            self._budget.spend()
+
+    def _on_data(self, frame: Frame) -> None:
+        if not 0 < frame.stream <= self._last:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "DATA without a stream")
+        is_last = bool(frame.flags & frames.END_STREAM)
+        if not frame.payload and not is_last:
+            self._budget.spend()
+        self._window.take(frame.wire_bytes)
+        stream = self._streams.get(frame.stream)
+        if stream is None or stream.is_body_done or stream.is_answered:
+            # It was under way when the stream ended.
+            self._budget.spend()
+            self._credit_connection(frame.wire_bytes)
+            return
+        stream.window.take(frame.wire_bytes)
+        self.credit(stream, frame.wire_bytes - len(frame.payload))
+        stream.feed(frame.payload, is_last=is_last)
+
+    def _on_headers(self, frame: Frame) -> None:
+        is_last = bool(frame.flags & frames.END_STREAM)
+        if frame.stream <= self._last:
+            self._on_trailers(frame, is_last=is_last)
+            return
+        if frame.stream % 2 == 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a client's streams have odd numbers")
+        self._last = frame.stream
+        scope = self._headers.scope(frame.payload)
+        if self._refuses or self._running >= self._limits.streams:
+            self._budget.spend()
+            raise StreamFault(ErrorCode.REFUSED_STREAM, "no more streams now")
+        self._begin(frame.stream, scope, is_last=is_last)
+
+    def _on_trailers(self, frame: Frame, *, is_last: bool) -> None:
+        self._headers.decode(frame.payload)
+        stream = self._streams.get(frame.stream)
+        if stream is None:
+            self._budget.spend()
+        elif not is_last or stream.is_body_done:
+            raise StreamFault(ErrorCode.PROTOCOL_ERROR, "headers in the middle of a body")
+        else:
+            stream.feed(b"", is_last=True)
+
+    def _on_window_update(self, frame: Frame) -> None:
+        if len(frame.payload) != 4 or frame.stream > self._last:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a damaged WINDOW_UPDATE")
+        self._budget.spend()
+        credit = int.from_bytes(frame.payload, "big") & frames.MAX_WINDOW
+        if frame.stream:
+            stream = self._streams.get(frame.stream)
+            if stream is not None:
+                stream.send_window = _widened(stream.send_window, credit, StreamFault)
+                stream.widen()
+            return
+        self.send_window = _widened(self.send_window, credit, ConnectionFault)
+        for each in tuple(self._streams.values()):
+            each.widen()
+
+    def _on_ping(self, frame: Frame) -> None:
+        if frame.stream or len(frame.payload) != 8:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a damaged PING")
+        if not frame.flags & frames.ACK:
+            self._budget.spend()
+            self.write(frames.encode_frame(frames.PING, frames.ACK, 0, frame.payload))
+        elif frame.payload == _DRAIN_PING:
+            self._refuse_more()
+
+    def _on_settings(self, frame: Frame) -> None:
+        if frame.stream or (frame.flags & frames.ACK and frame.payload):
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a damaged SETTINGS")
+        self._budget.spend()
+        if frame.flags & frames.ACK:
+            return
+        for name, value in frames.decode_settings(frame.payload):
+            if name == frames.INITIAL_WINDOW_SIZE:
+                self._change_windows(value)
+            elif name == frames.MAX_FRAME_SIZE:
+                self.frame_bytes = min(value, FRAME_BYTES)
+        self.write(frames.encode_frame(frames.SETTINGS, frames.ACK, 0))
+
+    def _change_windows(self, size: int) -> None:
+        change, self._peer_window = size - self._peer_window, size
+        for stream in tuple(self._streams.values()):
+            stream.send_window += change
+            stream.widen()
+
+    def _on_reset(self, frame: Frame) -> None:
+        if not 0 < frame.stream <= self._last or len(frame.payload) != 4:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "RST_STREAM without a stream")
+        self._budget.spend()
+        # What runs still counts: resetting is no way round the limit of streams.
+        self._drop(frame.stream)
+
+    # The application's side
+
+    def _begin(self, number: int, scope: Event, *, is_last: bool) -> None:
+        window = ReceiveWindow(self._limits.stream_window_bytes)
+        stream = Stream(self, number, scope, window, self._peer_window)
+        stream.is_body_done = is_last
+        self._streams[number] = stream
+        self._running += 1
+        # The stream keeps it: the loop itself has only a weak reference.
+        stream.task = self._loop.create_task(self._run(stream))
+
+    async def _run(self, stream: Stream) -> None:
+        """The application's whole work on one request, whatever becomes of it."""
+        try:
+            await self._app(stream.scope, stream.receive, stream.send)
+        except Exception:
+            logger.exception("the application failed at %s", stream.scope["path"])
+        finally:
+            if not stream.is_answered and not stream.is_gone:
+                self._reset(stream.number, ErrorCode.INTERNAL_ERROR)
+            self._streams.pop(stream.number, None)
+            self._credit_connection(stream.unread)
+            self._running -= 1
+            self._budget.earn()
+            if self._refuses and not self._running:
+                self._transport.close()
+
+    def credit(self, stream: Stream, size: int) -> None:
+        """Tell the peer that *size* bytes of a body were read, once it is worth a frame."""
+        self._credit_connection(size)
+        if not stream.is_body_done and (room := stream.window.give(size)):
+            self.write(frames.encode_window_update(stream.number, room))
+
+    def _credit_connection(self, size: int) -> None:
+        if room := self._window.give(size):
+            self.write(frames.encode_window_update(0, room))
+
+    def _reset(self, number: int, code: ErrorCode) -> None:
+        self._drop(number)
+        self.write(frames.encode_reset(number, code))
+
+    def _drop(self, number: int) -> None:
+        stream = self._streams.pop(number, None)
+        if stream is not None:
+            stream.disconnect()
+
+    # The end
+
+    def _fail(self, code: ErrorCode, why: str) -> None:
+        logger.info("an HTTP/2 connection is ended: %s", why)
+        self._has_failed = True
+        self.write(frames.encode_goaway(self._last, code, why))
+        self._transport.close()
+
+    def leave(self) -> None:
+        """Ask the client to connect elsewhere; close when what has begun is done.
+
+        In two steps (RFC 9113, section 6.8), so that requests under way are not refused.
+        """
+        goaway = frames.encode_goaway(frames.MAX_STREAM, ErrorCode.NO_ERROR)
+        self.write(goaway + frames.encode_frame(frames.PING, 0, 0, _DRAIN_PING))
+
+    def _refuse_more(self) -> None:
+        self._refuses = True
+        self.write(frames.encode_goaway(self._last, ErrorCode.NO_ERROR))
+        if not self._running:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+
+def _widened(window: int, credit: int, fault: type[ConnectionFault | StreamFault]) -> int:
+    if credit == 0:
+        raise fault(ErrorCode.PROTOCOL_ERROR, "a credit of nothing")
+    if window + credit > frames.MAX_WINDOW:
+        raise fault(ErrorCode.FLOW_CONTROL_ERROR, "a window of 2 GiB and more")
+    return window + credit

@@ -1,0 +1,175 @@
+"""Listening sockets, and the choice between HTTP/2 and HTTP/1.1 for each connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from serving.sockets import frames
+from serving.sockets.asgi import App
+from serving.sockets.http1 import Http1Connection
+from serving.sockets.http2 import Http2Connection
+from serving.sockets.limits import Limits
+
+ALPN = ("h2", "http/1.1")
+_BACKLOG = 1024
+
+
+class Connection(Protocol):
+    """A connection that can be ended."""
+
+    def leave(self) -> None:
+        """Close when what has begun is answered."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+class SocketServer:
+    """Serves *app* on sockets that are bound already.  Lives on one event loop."""
+
+    def __init__(self, app: App, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._all_gone = asyncio.Event()
+        self._all_gone.set()
+
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Accept connections from now on.
+
+        Args:
+            sock: Bound, of any family; it is this server's from now on.
+            tls: For TLS; its protocols for ALPN should be ``ALPN``.
+        """
+        loop = asyncio.get_running_loop()
+        if sock.family != socket.AF_UNIX:
+            server = await loop.create_server(
+                self._make,
+                sock=sock,
+                ssl=tls,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=self._tls_s(tls),
+            )
+        else:
+            server = await loop.create_unix_server(
+                self._make,
+                sock=sock,
+                ssl=tls,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=self._tls_s(tls),
+            )
+        self._servers.append(server)
+
+    def _tls_s(self, tls: ssl.SSLContext | None) -> float | None:
+        return None if tls is None else self._limits.headers_s
+
+    def _make(self) -> asyncio.Protocol:
+        chooser = _Chooser(self._adopt, self._forget, self._limits.headers_s)
+        self._connections.add(chooser)
+        self._all_gone.clear()
+        return chooser
+
+    def _adopt(self, chooser: _Chooser, *, is_http2: bool) -> asyncio.Protocol:
+        kind: Callable[..., Http1Connection | Http2Connection]
+        kind = Http2Connection if is_http2 else Http1Connection
+        connection = kind(self._app, self._limits, self._forget)
+        self._connections.remove(chooser)
+        self._connections.add(connection)
+        if self._limits.max_age_s:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._limits.max_age_s, self._retire, connection)
+        return connection
+
+    def _retire(self, connection: Connection) -> None:
+        if connection in self._connections:
+            connection.leave()
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._all_gone.set()
+
+    async def close(self, grace_s: float) -> None:
+        """Accept no more, let what has begun finish for *grace_s* seconds, then end the rest."""
+        for server in self._servers:
+            server.close()
+        for connection in tuple(self._connections):
+            connection.leave()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._all_gone.wait()
+        except TimeoutError:
+            for connection in tuple(self._connections):
+                connection.abort()
+            await self._all_gone.wait()
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """What is listened on, as ``host:port`` or a path."""
+        names = [sock.getsockname() for server in self._servers for sock in server.sockets]
+        return [name if isinstance(name, str) else f"{name[0]}:{name[1]}" for name in names]
+
+
+class _Chooser(asyncio.Protocol):
+    """Reads the first bytes of a connection and hands it to the protocol they begin."""
+
+    def __init__(
+        self,
+        adopt: Callable[..., asyncio.Protocol],
+        on_end: Callable[[_Chooser], None],
+        wait_s: float,
+    ) -> None:
+        self._adopt = adopt
+        self._on_end = on_end
+        self._wait_s = wait_s
+        self._data = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first bytes, unless TLS has settled it."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            # A peer that lost its power says nothing: the system asks for us.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._timer = asyncio.get_running_loop().call_later(self._wait_s, transport.close)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() == "h2":
+            self._hand_over(is_http2=True)
+
+    def data_received(self, data: bytes) -> None:
+        """Decide as soon as the bytes are no longer the beginning of both."""
+        self._data += data
+        begin = self._data[: len(frames.PREFACE)]
+        if begin == frames.PREFACE:
+            self._hand_over(is_http2=True)
+        elif not frames.PREFACE.startswith(begin):
+            self._hand_over(is_http2=False)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """The client went before it said anything."""
+        self._timer.cancel()
+        self._on_end(self)
+
+    def leave(self) -> None:
+        """Close: nothing has begun."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    def _hand_over(self, *, is_http2: bool) -> None:
+        self._timer.cancel()
+        protocol = self._adopt(self, is_http2=is_http2)
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        if self._data:
+            protocol.data_received(self._data)

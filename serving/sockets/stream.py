@@ -1,0 +1,200 @@
+"""One HTTP/2 request and its answer: the ASGI application's two callables, and flow control."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from serving.sockets import frames
+from serving.sockets.asgi import DISCONNECT, Event, Headers
+from serving.sockets.frames import ErrorCode
+from serving.sockets.windows import ReceiveWindow
+
+
+class Link(Protocol):
+    """What a stream needs of its connection."""
+
+    send_window: int
+    frame_bytes: int
+
+    def write(self, data: bytes) -> None:
+        """Send now."""
+        ...
+
+    def credit(self, stream: Stream, size: int) -> None:
+        """Tell the peer that *size* bytes of a body were read."""
+        ...
+
+    async def writable(self) -> None:
+        """Return when the peer has taken enough of what was written."""
+        ...
+
+
+class Stream:
+    """A request that the application is busy with.  Lives on one event loop."""
+
+    def __init__(
+        self, link: Link, number: int, scope: Event, window: ReceiveWindow, send_window: int
+    ) -> None:
+        self.number = number
+        self.scope = scope
+        self.window = window
+        self.send_window = send_window
+        self.task: asyncio.Task[None] | None = None
+        self.unread = 0
+        self.is_body_done = False
+        self.is_gone = False
+        self.is_answered = False
+        self._link = link
+        self._id = number.to_bytes(4, "big")
+        self._parts: list[bytes] = []
+        self._is_end_told = False
+        self._start: bytes | None = None
+        self._has_trailers = False
+        self._news: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+
+    # What the connection tells.
+
+    def feed(self, data: bytes, *, is_last: bool) -> None:
+        """More of the body came."""
+        if data:
+            self._parts.append(data)
+            self.unread += len(data)
+        self.is_body_done = self.is_body_done or is_last
+        _wake(self._news)
+
+    def disconnect(self) -> None:
+        """Nobody waits for the answer any more."""
+        self.is_gone = True
+        _wake(self._news)
+        _wake(self._room)
+
+    def widen(self) -> None:
+        """The peer can take more."""
+        _wake(self._room)
+
+    # What the application calls.
+
+    async def receive(self) -> Event:
+        """ASGI's ``receive``: the body as it comes, and at last the disconnect."""
+        while True:
+            if self.is_gone or self.is_answered:
+                return DISCONNECT
+            if self._parts or (self.is_body_done and not self._is_end_told):
+                return self._take()
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+
+    def _take(self) -> Event:
+        parts = self._parts
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self.unread = 0
+        if body:
+            self._link.credit(self, len(body))
+        self._is_end_told = self.is_body_done
+        return {"type": "http.request", "body": body, "more_body": not self.is_body_done}
+
+    async def send(self, event: Event) -> None:
+        """ASGI's ``send``: what belongs together is written together.
+
+        Raises:
+            OSError: Nobody waits for the answer any more.
+        """
+        if self.is_gone:
+            raise ConnectionResetError("the client went away")
+        kind = event["type"]
+        if kind == "http.response.start":
+            self._has_trailers = event.get("trailers", False)
+            key = frames.as_key(event["headers"])
+            self._start = self._head(frames.encode_headers(key, event["status"]))
+        elif kind == "http.response.body":
+            await self._send_body(event.get("body", b""), has_more=event.get("more_body", False))
+        elif kind == "http.response.trailers":
+            self._send_trailers(event["headers"])
+
+    def _head(self, block: bytes) -> bytes:
+        return frames.header_frames(self.number, block, 0, self._link.frame_bytes)
+
+    async def _send_body(self, body: bytes, *, has_more: bool) -> None:
+        start, self._start = self._start or b"", None
+        is_end = not has_more and not self._has_trailers
+        if not body:
+            if is_end:
+                self._finish(_ending(start) or start + self._data(b"", is_end=True))
+            elif has_more:
+                self._link.write(start)
+            else:
+                self._start = start  # the trailers come at once
+            return
+        size = len(body)
+        link = self._link
+        if size > min(self.send_window, link.send_window, link.frame_bytes):
+            self._link.write(start)
+            await self._send_slowly(body, is_end=is_end)
+            return
+        self.send_window -= size
+        link.send_window -= size
+        text = start + self._data(body, is_end=is_end)
+        if is_end:
+            self._finish(text)
+        elif has_more:
+            link.write(text)
+            await link.writable()
+        else:
+            self._start = text
+
+    async def _send_slowly(self, body: bytes, *, is_end: bool) -> None:
+        """In pieces that fit frames and windows, as fast as the peer takes them."""
+        at, link = 0, self._link
+        while at < len(body):
+            size = min(self.send_window, link.send_window, link.frame_bytes, len(body) - at)
+            if size <= 0:
+                self._room = asyncio.get_running_loop().create_future()
+                await self._room
+            else:
+                self.send_window -= size
+                link.send_window -= size
+                last = is_end and at + size == len(body)
+                text = self._data(body[at : at + size], is_end=last)
+                at += size
+                if last:
+                    self._finish(text)
+                else:
+                    link.write(text)
+                    await link.writable()
+            if self.is_gone:
+                raise ConnectionResetError("the client went away")
+
+    def _send_trailers(self, headers: Headers) -> None:
+        block = frames.encode_headers(frames.as_key(headers), None)
+        start, self._start = self._start or b"", None
+        self._finish(
+            start
+            + frames.header_frames(self.number, block, frames.END_STREAM, self._link.frame_bytes)
+        )
+
+    def _data(self, body: bytes, *, is_end: bool) -> bytes:
+        head = b"\0\1" if is_end else b"\0\0"
+        return b"".join((len(body).to_bytes(3, "big"), head, self._id, body))
+
+    def _finish(self, text: bytes) -> None:
+        self.is_answered = True
+        if not self.is_body_done:  # the answer needs no more of the request
+            text += frames.encode_reset(self.number, ErrorCode.NO_ERROR)
+        self._link.write(text)
+        _wake(self._news)
+
+
+def _ending(start: bytes) -> bytes:
+    """A lone HEADERS frame, ending the stream too; nothing when there are several frames."""
+    size = int.from_bytes(start[:3], "big")
+    if not start or size + frames.HEADER_BYTES != len(start):
+        return b""
+    return start[:4] + bytes((start[4] | frames.END_STREAM,)) + start[5:]
+
+
+def _wake(waiting: asyncio.Future[None] | None) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)
