@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -255,11 +256,12 @@ class Batcher:
         """Run *batch*; with *abort* in a thread, where some may have left before it begins."""
         if abort is not None:
             batch = [job for job in batch if not job.future.done()]
-        begun = loop.time()
+        begun, busy = loop.time(), time.thread_time()
         outcomes = compute(self._program, batch, abort) if batch else []
+        busy_s = time.thread_time() - busy
         run = Run(batch, outcomes, begun, loop.time() - begun, sum([job.rows for job in batch]))
         if abort is None or not abort.is_set:
-            self._observe(run.seconds / max(run.rows, 1))
+            self._observe(busy_s / max(run.rows, 1), run.seconds / max(run.rows, 1))
         return run
 
     def _finish(self, run: Run) -> None:
@@ -268,7 +270,12 @@ class Batcher:
             self.statistics.note_run(run.rows, run.seconds)
         deliver(run)
 
-    def _observe(self, row_s: float) -> None:
-        """Believe a slow run at once and fast ones slowly: a long run blocks the loop."""
+    def _observe(self, busy_s: float, row_s: float) -> None:
+        """Believe a slow run at once and fast ones slowly: a long run blocks the loop.
+
+        What blocks is the thread's own work.  The clock on the wall also counts waiting for
+        the interpreter, which is longest when runs happen in threads under load: judged by
+        it, one hiccup would send all later runs there for good.
+        """
         self._mean_row_s += _TRUST_MEAN * (row_s - self._mean_row_s)
-        self._worst_row_s = max(row_s, self._worst_row_s + _TRUST * (row_s - self._worst_row_s))
+        self._worst_row_s = max(busy_s, self._worst_row_s + _TRUST * (busy_s - self._worst_row_s))
