@@ -48,6 +48,7 @@ class Exchange:
         self._is_body_done = False
         self._is_end_told = False
         self._is_gone = False
+        self._has_hung_up = False
         self._news: asyncio.Future[None] | None = None
         self._start = b""
         self._is_chunked = False
@@ -69,6 +70,11 @@ class Exchange:
         self._is_gone = True
         self._wake()
 
+    def hang_up(self) -> None:
+        """The client has probably gone; whether it reads the answer is not known."""
+        self._has_hung_up = True
+        self._wake()
+
     def _wake(self) -> None:
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
@@ -80,6 +86,8 @@ class Exchange:
                 return DISCONNECT
             if self._parts or (self._is_body_done and not self._is_end_told):
                 return self._take()
+            if self._has_hung_up:
+                return DISCONNECT
             if self._expects_continue:
                 self._expects_continue = False
                 self._link.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 # A client may send requests ahead of the answers, but not endlessly.
 _AHEAD = 16
+_LINGER_S = 0.5
 _UNREAD_BYTES = 1024 * 1024
 
 
@@ -38,6 +39,7 @@ class Http1Connection(asyncio.Protocol):
         self._current: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_leaving = False
+        self._has_failed = False
         self._is_reading = True
 
     # asyncio.Protocol
@@ -53,19 +55,33 @@ class Http1Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; the parser calls the ``on_`` methods."""
+        if self._has_failed:
+            return
         try:
+            if self._incoming is None:  # the parser keeps what it has not understood yet
+                self._count(len(data) if self._header_bytes else 0)
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             # Nobody here speaks what was asked for; RFC 9110, section 7.8, lets us go on.
             self._is_leaving = True
-        except httptools.HttpParserError as error:
-            self._refuse(b"400 Bad Request", str(error))
-        except _TooLong as error:
-            self._refuse(b"431 Request Header Fields Too Large", str(error))
+        except (httptools.HttpParserError, _TooLong) as error:
+            # What a callback raises comes wrapped.
+            too_long = next(
+                (e for e in (error, error.__context__) if isinstance(e, _TooLong)), None
+            )
+            if too_long is not None:
+                self._refuse(b"431 Request Header Fields Too Large", str(too_long))
+            else:
+                self._refuse(b"400 Bad Request", str(error))
 
     def eof_received(self) -> bool:
-        """The client sends no more, and may still read: answer what is here, then close."""
+        """The client sends no more: most have gone, some still read.
+
+        The application hears of it and may stop; what it answers is sent.
+        """
         self._is_leaving = True
+        if self._current is not None:
+            self._current.hang_up()
         return self._incoming is None and self._current is not None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
@@ -91,7 +107,7 @@ class Http1Connection(asyncio.Protocol):
         """A request's first byte."""
         self._target = b""
         self._headers = []
-        self._header_bytes = 0
+        self._header_bytes = 1
         self._wait(self._limits.headers_s)
 
     def on_url(self, url: bytes) -> None:
@@ -106,6 +122,7 @@ class Http1Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The application can begin."""
+        self._header_bytes = 0
         method = self._parser.get_method()
         version = self._parser.get_http_version()
         scope = make_scope(version, method, self._target, self._headers, self._peer)
@@ -196,14 +213,15 @@ class Http1Connection(asyncio.Protocol):
     def _refuse(self, status: bytes, why: str) -> None:
         """Answer what is no request, if no other answer is under way, and close."""
         self._stop_timer()
-        self._is_leaving = True
+        self._is_leaving = self._has_failed = True
         if self._incoming is not None:
             self._incoming.disconnect()
         if self._current is None:
             text = ('{"error": "not an HTTP request: ' + _ascii(why) + '"}\n').encode()
             head = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             self.write(head % (status, len(text)) + text)
-            self._transport.close()
+            # A close with input unread would reset the connection, and the answer be lost.
+            self._loop.call_later(_LINGER_S, self._transport.close)
 
     def _count(self, size: int) -> None:
         self._header_bytes += size

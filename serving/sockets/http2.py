@@ -20,6 +20,9 @@ from serving.sockets.writing import Writer
 logger = logging.getLogger(__name__)
 
 _DRAIN_PING = b"draining"
+_LINGER_S = 0.5
+# Some clients answer nothing after a GOAWAY.
+_ACK_S = 0.5
 
 
 class Http2Connection(asyncio.Protocol):
@@ -220,7 +223,8 @@ class Http2Connection(asyncio.Protocol):
             self._streams.pop(stream.number, None)
             self._credit_connection(stream.unread)
             self._running -= 1
-            self._budget.earn()
+            if stream.is_answered:
+                self._budget.earn()
             if self._refuses and not self._running:
                 self._transport.close()
 
@@ -249,17 +253,22 @@ class Http2Connection(asyncio.Protocol):
         logger.info("an HTTP/2 connection is ended: %s", why)
         self._has_failed = True
         self.write(frames.encode_goaway(self._last, code, why))
-        self._transport.close()
+        # A close with input unread would reset the connection, and GOAWAY be lost with it.
+        self._loop.call_later(_LINGER_S, self._transport.close)
 
     def leave(self) -> None:
         """Ask the client to connect elsewhere; close when what has begun is done.
 
         In two steps (RFC 9113, section 6.8), so that requests under way are not refused.
         """
-        goaway = frames.encode_goaway(frames.MAX_STREAM, ErrorCode.NO_ERROR)
-        self.write(goaway + frames.encode_frame(frames.PING, 0, 0, _DRAIN_PING))
+        # In this order: some clients take nothing but answers after a GOAWAY.
+        ping = frames.encode_frame(frames.PING, 0, 0, _DRAIN_PING)
+        self.write(ping + frames.encode_goaway(frames.MAX_STREAM, ErrorCode.NO_ERROR))
+        self._loop.call_later(_ACK_S, self._refuse_more)
 
     def _refuse_more(self) -> None:
+        if self._refuses:
+            return
         self._refuses = True
         self.write(frames.encode_goaway(self._last, ErrorCode.NO_ERROR))
         if not self._running:
