@@ -36,7 +36,7 @@ _APIS = {
 
 
 def scope_of(call: Call) -> dict[str, Any]:
-    """What h2corn would say of this request."""
+    """What an ASGI server would say of this request."""
     headers = [tuple(part.encode() for part in each.split(":", 1)) for each in call.headers]
     length = str(call.body.stat().st_size).encode()
     return {

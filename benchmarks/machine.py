@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = (
-    "easel", "onnxruntime", "numpy", "protobuf", "grpcio", "h2corn", "uvloop", "flask",
+    "easel", "onnxruntime", "numpy", "protobuf", "grpcio", "uvloop", "flask",
     "pillow", "granian", "gunicorn", "pyvoy", "hypercorn", "uvicorn", "zttp",
 )  # fmt: skip
 

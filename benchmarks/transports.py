@@ -25,12 +25,13 @@ from benchmarks.rounds import Effort, Series
 # A gRPC client shares one connection among its threads; many clients have one each.
 _LOADS = (Load(1), Load(8), Load(32), Load(8, is_shared=True), Load(32, is_shared=True))
 _APP = "benchmarks.peers.asgi_app:app"
-_OURS = "h2corn (easel serve)"
+_OURS = "easel serve"
 _FAULTS_S = 3.0
 
 
 def peers(bench: Bench) -> list[tuple[Command, str]]:
     """The other ASGI servers, each with a package it cannot do without."""
+    h2corn = python("-m", "h2corn", "--grpc", "--bind", "127.0.0.1:{port}", "--no-access-log", _APP)
     variables = {STORE_VARIABLE: str(bench.store)}
     pyvoy = python(
         "-c", "from pyvoy._cli import main; main()", "--port", "{port}", "--loop", "uvloop", "--log-level", "error", _APP
@@ -43,6 +44,7 @@ def peers(bench: Bench) -> list[tuple[Command, str]]:
         "--no-access-log", _APP,
     )  # fmt: skip
     return [
+        (Command("h2corn", h2corn, variables), "h2corn"),
         (Command("pyvoy", pyvoy, variables), "pyvoy"),
         (Command("hypercorn, h2", hypercorn, variables), "hypercorn"),
         (Command("uvicorn, zttp", uvicorn, variables), "zttp"),

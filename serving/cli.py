@@ -30,7 +30,6 @@ def main(arguments: Sequence[str]) -> int:
     build_control(config)  # a mistake in it is told before anything begins
     for flag, port in (("--port", config.port), ("--rest_api_port", config.rest_api_port)):
         check_free(config.host, port, f"stop that program or choose another with {flag}")
-    # Not uvloop: the sockets are h2corn's, and for what is left asyncio is faster.
     asyncio.run(_serve(config))
     return 0
 

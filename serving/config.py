@@ -18,6 +18,7 @@ class ServerConfig:
         rest_api_timeout_in_ms: Longest time for one HTTP request; 0 for any.
         enable_cors_support: Whether pages of other origins may call.
         grpc_socket_path: A Unix domain socket to listen on too; none if empty.
+        max_connection_age_s: Seconds after which clients are asked to connect anew; 0 for never.
         tls_certificate: PEM file of the server's certificates; encrypts both ports.
         tls_key: PEM file of their private key.
         tls_client_ca: PEM file of who signs the clients' certificates, which are then required.
@@ -46,6 +47,7 @@ class ServerConfig:
     rest_api_timeout_in_ms: int = 30_000
     enable_cors_support: bool = False
     grpc_socket_path: str = ""
+    max_connection_age_s: float = 0.0
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""

@@ -122,7 +122,7 @@ def _memory(machine: Machine) -> Iterator[Finding]:
 
 def _programs() -> Iterator[Finding]:
     yield Finding("python", Verdict.GOOD, f"{platform.python_version()}, {platform.platform()}")
-    for name in ("onnxruntime", "h2corn"):
+    for name in ("onnxruntime", "protobuf"):
         try:
             yield Finding(name, Verdict.GOOD, version(name))
         except PackageNotFoundError:

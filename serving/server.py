@@ -1,9 +1,4 @@
-"""The server process: an engine, its methods, and h2corn under the ASGI application.
-
-h2corn (Rust) has the sockets and HTTP/2, the event loop here has the calls.  Chosen by
-measurement, see ``benchmarks/README.md``; the application runs under any ASGI server
-with HTTP/2 and trailers.
-"""
+"""The server process: an engine, its methods and APIs, and the sockets they are reached by."""
 
 from __future__ import annotations
 
@@ -162,9 +157,13 @@ async def serve(
     with listening(config.host, ports, path, shares_ports=shares_ports) as sockets:
         servers = Listening(app, config, sockets)
         try:
-            await servers.started()
+            await servers.start()
             following = asyncio.create_task(_follow(config, engine, sockets, announce))
-            await servers.unless_ended(following, asyncio.create_task(stop.wait()))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if following.done():
+                following.result()
             following.cancel()
             engine.drain()  # health says no first
         finally:

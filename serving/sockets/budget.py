@@ -8,14 +8,15 @@ from serving.sockets.frames import ConnectionFault, ErrorCode
 
 
 class Budget:
-    """Spent by frames that cost work and bring no request; filled by requests and by time.
+    """Spent by frames that cost work and bring nothing; filled by what they may go with.
 
     Known floods are all of this kind: resets (CVE-2023-44487), pings and settings
     (CVE-2019-9512, -9515), empty frames (CVE-2019-9518), CONTINUATION (CVE-2024-27316).
     """
 
     FULL = 2000
-    EARNED = 20
+    FOR_REQUEST = 20
+    FOR_DATA = 4
     PER_S = 50.0
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -37,6 +38,6 @@ class Budget:
             if self._left < 0:
                 raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many frames for nothing")
 
-    def earn(self) -> None:
-        """One request was answered."""
-        self._left = min(self.FULL, self._left + self.EARNED)
+    def earn(self, frames: int) -> None:
+        """Something went through that such frames go with."""
+        self._left = min(self.FULL, self._left + frames)

@@ -113,7 +113,9 @@ class Http2Connection(asyncio.Protocol):
         if not 0 < frame.stream <= self._last:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "DATA without a stream")
         is_last = bool(frame.flags & frames.END_STREAM)
-        if not frame.payload and not is_last:
+        if frame.payload:
+            self._budget.earn(Budget.FOR_DATA)
+        elif not is_last:
             self._budget.spend()
         self._window.take(frame.wire_bytes)
         stream = self._streams.get(frame.stream)
@@ -224,9 +226,13 @@ class Http2Connection(asyncio.Protocol):
             self._credit_connection(stream.unread)
             self._running -= 1
             if stream.is_answered:
-                self._budget.earn()
+                self._budget.earn(Budget.FOR_REQUEST)
             if self._refuses and not self._running:
                 self._transport.close()
+
+    def note_sent(self) -> None:
+        """A piece of a body was sent, which the peer will acknowledge."""
+        self._budget.earn(Budget.FOR_DATA)
 
     def credit(self, stream: Stream, size: int) -> None:
         """Tell the peer that *size* bytes of a body were read, once it is worth a frame."""

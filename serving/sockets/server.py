@@ -71,15 +71,23 @@ class SocketServer:
         return None if tls is None else self._limits.headers_s
 
     def _make(self) -> asyncio.Protocol:
-        chooser = _Chooser(self._adopt, self._forget, self._limits.headers_s)
+        return _Chooser(self)
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds for a connection to say what it is."""
+        return self._limits.headers_s
+
+    def greet(self, chooser: _Chooser) -> None:
+        """A connection is there, encrypted if it is to be."""
         self._connections.add(chooser)
         self._all_gone.clear()
-        return chooser
 
-    def _adopt(self, chooser: _Chooser, *, is_http2: bool) -> asyncio.Protocol:
+    def adopt(self, chooser: _Chooser, *, is_http2: bool) -> asyncio.Protocol:
+        """The protocol that goes on where *chooser* has read enough."""
         kind: Callable[..., Http1Connection | Http2Connection]
         kind = Http2Connection if is_http2 else Http1Connection
-        connection = kind(self._app, self._limits, self._forget)
+        connection = kind(self._app, self._limits, self.forget)
         self._connections.remove(chooser)
         self._connections.add(connection)
         if self._limits.max_age_s:
@@ -91,7 +99,8 @@ class SocketServer:
         if connection in self._connections:
             connection.leave()
 
-    def _forget(self, connection: Connection) -> None:
+    def forget(self, connection: Connection) -> None:
+        """A connection has ended."""
         self._connections.discard(connection)
         if not self._connections:
             self._all_gone.set()
@@ -120,26 +129,20 @@ class SocketServer:
 class _Chooser(asyncio.Protocol):
     """Reads the first bytes of a connection and hands it to the protocol they begin."""
 
-    def __init__(
-        self,
-        adopt: Callable[..., asyncio.Protocol],
-        on_end: Callable[[_Chooser], None],
-        wait_s: float,
-    ) -> None:
-        self._adopt = adopt
-        self._on_end = on_end
-        self._wait_s = wait_s
+    def __init__(self, server: SocketServer) -> None:
+        self._server = server
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first bytes, unless TLS has settled it."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._server.greet(self)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family != socket.AF_UNIX:
             # A peer that lost its power says nothing: the system asks for us.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._timer = asyncio.get_running_loop().call_later(self._wait_s, transport.close)
+        self._timer = asyncio.get_running_loop().call_later(self._server.wait_s, transport.close)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() == "h2":
             self._hand_over(is_http2=True)
@@ -156,7 +159,7 @@ class _Chooser(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """The client went before it said anything."""
         self._timer.cancel()
-        self._on_end(self)
+        self._server.forget(self)
 
     def leave(self) -> None:
         """Close: nothing has begun."""
@@ -168,7 +171,7 @@ class _Chooser(asyncio.Protocol):
 
     def _hand_over(self, *, is_http2: bool) -> None:
         self._timer.cancel()
-        protocol = self._adopt(self, is_http2=is_http2)
+        protocol = self._server.adopt(self, is_http2=is_http2)
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         if self._data:

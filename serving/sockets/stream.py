@@ -21,6 +21,10 @@ class Link(Protocol):
         """Send now."""
         ...
 
+    def note_sent(self) -> None:
+        """A piece of a body was sent."""
+        ...
+
     def credit(self, stream: Stream, size: int) -> None:
         """Tell the peer that *size* bytes of a body were read."""
         ...
@@ -141,6 +145,7 @@ class Stream:
             self._finish(text)
         elif has_more:
             link.write(text)
+            link.note_sent()
             await link.writable()
         else:
             self._start = text
@@ -163,6 +168,7 @@ class Stream:
                     self._finish(text)
                 else:
                     link.write(text)
+                    link.note_sent()
                     await link.writable()
             if self.is_gone:
                 raise ConnectionResetError("the client went away")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from serving.transport.local_socket import listening_at
@@ -63,13 +63,6 @@ def listening(
     finally:
         for each in sockets:
             each.close()
-
-
-def refuse_more(listeners: Listeners) -> None:
-    """Let no connection begin any more: a caller is refused at once and can go elsewhere."""
-    for each in listeners.each():
-        with suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
 
 
 def address_of(listener: socket.socket) -> str:

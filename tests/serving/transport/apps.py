@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from h2corn import Config, Server
-
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
+from serving.sockets.limits import Limits
+from serving.sockets.server import SocketServer
 from serving.transport.app import AsgiApp
 from serving.transport.options import Options
 
@@ -31,25 +32,25 @@ def running_app(
 ) -> Iterator[RunningApp]:
     """Serve until the block ends."""
     app = AsgiApp(methods, apis or {}, options or Options(max_message_bytes=1_000_000))
-    config = Config(bind=("127.0.0.1:0",), lifespan="off", grpc=True, access_log=False)
-    server = Server(app, config)
     begun = threading.Event()
-    ready: list[str] = []
+    ready: list[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def run() -> None:
-        serving = asyncio.create_task(server.serve())
-        await server.wait_started()
-        ready.append(server.addresses[0])
+        server, end = SocketServer(app, Limits()), asyncio.Event()
+        await server.listen(socket.create_server(("127.0.0.1", 0)))
+        ready.append((server.addresses[0], asyncio.get_running_loop(), end))
         begun.set()
-        await serving
+        await end.wait()
+        await server.close(10.0)
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), name="test-app")
     thread.start()
     assert begun.wait(30)
+    address, loop, end = ready[0]
     try:
-        yield RunningApp(ready[0], app)
+        yield RunningApp(address, app)
     finally:
-        server.shutdown()
+        loop.call_soon_threadsafe(end.set)
         thread.join(60)
     assert not thread.is_alive()
 
