@@ -31,6 +31,9 @@ class FolderWatch:
         self._watched: frozenset[tuple[Path, int, int]] = frozenset()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        # ``follow`` may be under way in a thread when the server closes.
+        self._lock = threading.Lock()
+        self._is_closed = False
 
     def follow(self, folders: Iterable[Path]) -> None:
         """Watch exactly these folders, those of them that there are.
@@ -39,10 +42,15 @@ class FolderWatch:
         same name since a file system was mounted, is noticed only here.
         """
         wanted = frozenset(key for folder in folders if (key := _identity(folder)) is not None)
+        with self._lock:
+            if not self._is_closed:
+                self._follow(wanted)
+
+    def _follow(self, wanted: frozenset[tuple[Path, int, int]]) -> None:
         is_running = self._thread is not None and self._thread.is_alive()
         if wanted == self._watched and (is_running or not wanted):
             return
-        self.close()
+        self._end()
         self._watched = wanted
         if wanted:
             self._stop = threading.Event()
@@ -53,7 +61,12 @@ class FolderWatch:
             self._thread.start()
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, for good."""
+        with self._lock:
+            self._is_closed = True
+            self._end()
+
+    def _end(self) -> None:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_STOP_S)

@@ -76,3 +76,10 @@ def test_watching_what_is_watched_already_begins_nothing(tmp_path, watch, told):
 def test_a_watch_that_never_began_can_be_closed(watch):
     watch.close()
     watch.close()
+
+
+def test_nothing_is_watched_any_more_once_it_is_closed(tmp_path):
+    watch = FolderWatch(lambda: None)
+    watch.close()
+    watch.follow([tmp_path])
+    assert watch._thread is None
