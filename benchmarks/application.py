@@ -23,6 +23,7 @@ from benchmarks.peers import apis
 from benchmarks.processes import ROOT
 from serving.config import ServerConfig
 from serving.engine.onnx_runtime import OrtSession
+from serving.observing.setup import start_observing
 from serving.server import build_app, build_engine
 
 _STRETCH = 256
@@ -121,7 +122,7 @@ def main() -> None:
     engine = build_engine(config)
     with asyncio.Runner() as runner, TemporaryDirectory() as work:
         runner.run(engine.load_all())
-        app = build_app(config, engine)
+        app = build_app(config, engine, start_observing(config, engine, None))
         print("microseconds of a processor, by callers:", *flags.callers, sep="\t")
         rows = [f"{graph_us(flags.store, each, flags.seconds):.0f}" for each in flags.callers]
         print("ONNX Runtime alone, in one run", *rows, sep="\t")

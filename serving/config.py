@@ -22,6 +22,9 @@ class ServerConfig:
         tls_certificate: PEM file of the server's certificates; encrypts both ports.
         tls_key: PEM file of their private key.
         tls_client_ca: PEM file of who signs the clients' certificates, which are then required.
+        access_log: File for a line of JSON a call, or - for standard output; none if empty.
+        otlp_endpoint: Where OpenTelemetry's collector takes traces; none if empty.
+        trace_ratio: Share of the calls to trace that belong to no trace yet.
         enable_reflection: Whether gRPC tells tools what can be called.
         workers: Processes that share the ports; each loads every model.
         intra_op_threads: Threads of one run; 0 chooses, and `easel doctor` says why.
@@ -51,6 +54,9 @@ class ServerConfig:
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+    access_log: str = ""
+    otlp_endpoint: str = ""
+    trace_ratio: float = 0.01
     enable_reflection: bool = True
     workers: int = 1
     intra_op_threads: int = 0

@@ -17,6 +17,8 @@ from serving.engine.machine import Machine, read_machine
 from serving.engine.servable import LoadOptions
 from serving.engine.threads import ThreadPlan, choose, widest_bytes
 from serving.listeners import Listening
+from serving.observing.setup import Observing, start_observing
+from serving.observing.sharing import Place
 from serving.services.control import ModelControl, read_control
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
@@ -113,24 +115,27 @@ def build_methods(config: ServerConfig, engine: Engine) -> Methods:
     return {**methods, **reflection_methods(methods)} if config.enable_reflection else methods
 
 
-def build_apis(config: ServerConfig, engine: Engine) -> HttpApis:
+def build_apis(config: ServerConfig, engine: Engine, observing: Observing) -> HttpApis:
     """Every HTTP API by the first part of its path."""
     return {
         **health_apis(engine),
+        "metrics": observing.metrics,
+        "monitoring": observing.metrics,  # TF Serving's /monitoring/prometheus/metrics
         "v1": tfs_http_api(engine),
         "v2": oip_http(engine, build_control(config)),
     }
 
 
-def build_app(config: ServerConfig, engine: Engine) -> AsgiApp:
+def build_app(config: ServerConfig, engine: Engine, observing: Observing) -> AsgiApp:
     """The application over *engine*, for any ASGI server."""
     options = Options(
         max_message_bytes=config.max_message_bytes,
         max_calls=config.max_calls,
         http_timeout_s=config.rest_api_timeout_in_ms / 1e3 or None,
         allows_cors=config.enable_cors_support,
+        observe=observing.observe,
     )
-    return AsgiApp(build_methods(config, engine), build_apis(config, engine), options)
+    return AsgiApp(build_methods(config, engine), build_apis(config, engine, observing), options)
 
 
 async def serve(
@@ -138,7 +143,7 @@ async def serve(
     stop: asyncio.Event,
     announce: Callable[[Started], None],
     *,
-    shares_ports: bool = False,
+    place: Place | None = None,
 ) -> None:
     """Serve until *stop* is set, then drain.
 
@@ -148,13 +153,14 @@ async def serve(
         config: The settings.
         stop: Set by the caller's signal handlers.
         announce: Called once, when everything is loaded.
-        shares_ports: Whether other processes of ours listen on the same ports.
+        place: Among the processes of ours that listen on the same ports.
     """
     engine = build_engine(config)
-    app = build_app(config, engine)
+    observing = start_observing(config, engine, place)
+    app = build_app(config, engine, observing)
     ports = (config.port, config.rest_api_port)
     path = config.grpc_socket_path
-    with listening(config.host, ports, path, shares_ports=shares_ports) as sockets:
+    with listening(config.host, ports, path, shares_ports=place is not None) as sockets:
         servers = Listening(app, config, sockets)
         try:
             await servers.start()
@@ -168,6 +174,7 @@ async def serve(
             engine.drain()  # health says no first
         finally:
             await servers.drain()
+            observing.close()
             engine.close()
 
 

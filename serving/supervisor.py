@@ -16,10 +16,13 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from model_store.errors import EaselError
 from model_store.settings import to_json
 from serving.config import ServerConfig
+from serving.observing.sharing import Place
 from serving.server import Started
 from serving.transport.sockets import reserved
 
@@ -50,8 +53,9 @@ async def supervise(
         config = replace(config, port=ports[0], rest_api_port=ports[1])
         # A path cannot be shared as ports can: the first worker has it.
         others = replace(config, grpc_socket_path="")
+        counts = Path(stack.enter_context(TemporaryDirectory(prefix="easel-counts-")))
         workers = [
-            _Worker(number, others if number > 1 else config, stop)
+            _Worker(Place(counts, number), others if number > 1 else config, stop)
             for number in range(1, config.workers + 1)
         ]
         keepers = [asyncio.create_task(worker.keep()) for worker in workers]
@@ -91,10 +95,11 @@ async def _all_ready(
 class _Worker:
     """One place, and the processes that follow each other in it."""
 
-    def __init__(self, number: int, config: ServerConfig, stop: asyncio.Event) -> None:
+    def __init__(self, place: Place, config: ServerConfig, stop: asyncio.Event) -> None:
         self.started: Started | None = None
         self.is_ready = asyncio.Event()
-        self._number = number
+        self._place = place
+        self._number = place.number
         self._config = config
         self._stop = stop
 
@@ -128,7 +133,7 @@ class _Worker:
             sys.executable, "-m", "serving.worker", stdin=PIPE, stdout=PIPE
         )
         assert process.stdin is not None
-        process.stdin.write(to_json(self._config).encode() + b"\n")
+        process.stdin.write(f"{to_json(self._config)}\n{to_json(self._place)}\n".encode())
         listening = asyncio.create_task(self._listen(process))
         ending = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(self._stop.wait())

@@ -14,6 +14,7 @@ from model_store.errors import EaselError
 from model_store.settings import from_json
 from serving.cli import set_up_logging
 from serving.config import ServerConfig
+from serving.observing.sharing import Place
 from serving.server import Started, serve
 
 
@@ -22,19 +23,20 @@ def main() -> int:
     # Ctrl-C in a terminal reaches this process too; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     config = from_json(ServerConfig, sys.stdin.readline())
+    place = from_json(Place, sys.stdin.readline())
     # Standard output belongs to the supervisor; what else is printed goes to the log.
     supervisor = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     set_up_logging()
     try:
-        asyncio.run(_serve(config, supervisor))
+        asyncio.run(_serve(config, place, supervisor))
     except EaselError as error:
         print(f"easel serve: {error}", file=sys.stderr, flush=True)
         return 1
     return 0
 
 
-async def _serve(config: ServerConfig, supervisor: TextIO) -> None:
+async def _serve(config: ServerConfig, place: Place, supervisor: TextIO) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -44,7 +46,7 @@ async def _serve(config: ServerConfig, supervisor: TextIO) -> None:
     def announce(started: Started) -> None:
         print(json.dumps(asdict(started)), file=supervisor, flush=True)
 
-    await serve(config, stop, announce, shares_ports=True)
+    await serve(config, stop, announce, place=place)
 
 
 if __name__ == "__main__":

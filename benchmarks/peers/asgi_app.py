@@ -11,12 +11,13 @@ from pathlib import Path
 
 from benchmarks.inputs import STORE_VARIABLE
 from serving.config import ServerConfig
+from serving.observing.setup import start_observing
 from serving.server import build_app, build_engine
 from serving.transport.asgi import Event, Receive, Send
 
 _config = ServerConfig(store=Path(os.environ[STORE_VARIABLE]))
 _engine = build_engine(_config)
-_app = build_app(_config, _engine)
+_app = build_app(_config, _engine, start_observing(_config, _engine, None))
 
 
 async def app(scope: Event, receive: Receive, send: Send) -> None:

@@ -71,6 +71,11 @@ class Batcher:
         self._in_threads: dict[asyncio.Task[None], _InThread] = {}
         self.statistics = Statistics()
 
+    @property
+    def waiting_rows(self) -> int:
+        """Rows in the queue now."""
+        return self._queue.rows
+
     async def run(
         self,
         inputs: Tensors,

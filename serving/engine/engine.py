@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 
@@ -172,6 +172,12 @@ class Engine:
         if model is None and not self._has_loaded:
             raise ServableNotReady(_LOADING.format(name))
         return () if model is None else model.loads.statuses()
+
+    def servables(self) -> Iterator[Servable]:
+        """Every version that can be called.  Hold none: it is unloaded when nobody does."""
+        for model in self._fleet.models.values():
+            if model.live is not None:
+                yield from model.live.versions.values()
 
     def models(self) -> tuple[str, ...]:
         """Names of the models that are to be served, in order."""

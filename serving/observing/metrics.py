@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
 from serving.engine.engine import Engine
-from serving.observing.histograms import KINDS, Histograms, Labels
+from serving.observing.histograms import KINDS, Labels
+from serving.observing.sharing import Counts
 from serving.services.http import HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
 
@@ -23,20 +29,27 @@ from serving.services.methods import Call
 class _Collector:
     """What Prometheus' registry asks on every scrape."""
 
-    histograms: Histograms
+    counts: Callable[[], Counts]
     engine: Engine
 
     def collect(self) -> Iterator[Metric]:
         """Every family but the process's own."""
-        yield from _histogram_families(self.histograms)
-        yield from _engine_families(self.engine)
+        yield from _histogram_families(self.counts())
+        yield from _state_families(self.engine)
+        yield from _load_families(self.engine)
+        yield from _queue_families(self.engine)
         yield InfoMetricFamily("easel_build", "What is running.", {"version": version("easel")})
 
 
-def metrics_api(histograms: Histograms, engine: Engine) -> HttpApi:
-    """The page for a scraper; text or OpenMetrics, as it asks."""
+def metrics_api(counts: Callable[[], Counts], engine: Engine) -> HttpApi:
+    """The page for a scraper; text or OpenMetrics, as it asks.
+
+    Args:
+        counts: Of every call by now, in the order of ``KINDS``.
+        engine: Tells the state of the versions, in this process.
+    """
     registry = CollectorRegistry()
-    registry.register(_Collector(histograms, engine))
+    registry.register(_Collector(counts, engine))
     ProcessCollector(registry=registry)
 
     async def metrics(request: HttpRequest, _call: Call) -> HttpResponse:
@@ -48,20 +61,18 @@ def metrics_api(histograms: Histograms, engine: Engine) -> HttpApi:
     return metrics
 
 
-def _histogram_families(histograms: Histograms) -> Iterator[Metric]:
+def _histogram_families(counts: Counts) -> Iterator[Metric]:
     for index, kind in enumerate(KINDS):
         family = HistogramMetricFamily(kind.name, kind.help, labels=Labels._fields)
-        for labels, series in histograms.series.items():
-            buckets = series.buckets()[index]
-            cumulated = np.cumsum(buckets.counts).tolist()
-            ends = [*map(floatToGoString, kind.bounds), "+Inf"]
-            family.add_metric(
-                labels, list(zip(ends, map(float, cumulated), strict=True)), buckets.total
-            )
+        ends = [*map(floatToGoString, kind.bounds), "+Inf"]
+        for labels, every in counts.items():
+            buckets = every[index]
+            cumulated = map(float, np.cumsum(buckets.counts).tolist())
+            family.add_metric(labels, list(zip(ends, cumulated, strict=True)), buckets.total)
         yield family
 
 
-def _engine_families(engine: Engine) -> Iterator[Metric]:
+def _state_families(engine: Engine) -> Iterator[Metric]:
     ready = GaugeMetricFamily("easel_ready", "1 when every model can be called.")
     ready.add_metric([], float(engine.is_ready))
     yield ready
@@ -75,3 +86,54 @@ def _engine_families(engine: Engine) -> Iterator[Metric]:
             failed = str(int(bool(status.error)))
             states.add_metric([name, str(status.model.number), status.state.value, failed], 1.0)
     yield states
+    problems = GaugeMetricFamily(
+        "easel_model_problem",
+        "1 where a model's configuration could not be followed.",
+        labels=("model",),
+    )
+    for name in engine.problems():
+        problems.add_metric([name], 1.0)
+    yield problems
+
+
+def _load_families(engine: Engine) -> Iterator[Metric]:
+    counts = engine.load_counts()
+    for name, text, field in (
+        ("easel_loads", "Versions that became available.", "loads"),
+        ("easel_failed_loads", "Loads that failed, each retry included.", "failed_loads"),
+        ("easel_swaps", "Times that another version began to answer.", "swaps"),
+        ("easel_unloads", "Versions that were unloaded.", "unloads"),
+        (
+            "easel_forced_unloads",
+            "Of these, with calls that had not ended in time.",
+            "forced_unloads",
+        ),
+    ):
+        family = CounterMetricFamily(name, text, labels=("model",))
+        for model, each in counts.items():
+            family.add_metric([model], getattr(each, field))
+        yield family
+    last = GaugeMetricFamily(
+        "easel_last_load_seconds", "The last successful load, with its checks.", labels=("model",)
+    )
+    for model, each in counts.items():
+        last.add_metric([model], each.last_load_s)
+    yield last
+
+
+def _queue_families(engine: Engine) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "easel_waiting_rows", "Rows in the queue now.", labels=("model", "version")
+    )
+    runs = CounterMetricFamily(
+        "easel_runs",
+        "Calls of the session; one may answer many requests.",
+        labels=("model", "version"),
+    )
+    for servable in engine.servables():
+        labels = [servable.model.name, str(servable.model.number)]
+        batchers = servable.batchers.values()
+        waiting.add_metric(labels, sum(batcher.waiting_rows for batcher in batchers))
+        runs.add_metric(labels, sum(batcher.statistics.runs for batcher in batchers))
+    yield waiting
+    yield runs

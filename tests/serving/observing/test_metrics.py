@@ -33,7 +33,7 @@ async def engine(tmp_path):
 
 async def scrape(histograms: Histograms, engine: Engine, accept: bytes = b"") -> tuple[str, str]:
     request = HttpRequest("GET", "/metrics", headers={b"accept": accept})
-    response = await metrics_api(histograms, engine)(request, Call())
+    response = await metrics_api(histograms.counts, engine)(request, Call())
     assert response.status == 200
     return response.body.decode(), response.content_type.decode()
 
@@ -78,5 +78,17 @@ async def test_a_scraper_may_ask_for_openmetrics(engine):
 
 
 async def test_only_reading_is_allowed(engine):
-    response = await metrics_api(Histograms(), engine)(HttpRequest("POST", "/metrics"), Call())
+    response = await metrics_api(Histograms().counts, engine)(
+        HttpRequest("POST", "/metrics"), Call()
+    )
     assert response.status == 405
+
+
+async def test_the_page_tells_of_loads_and_runs(engine):
+    found = samples_of(parse_text((await scrape(Histograms(), engine))[0]))
+    model = frozenset({("model", "double")})
+    version = frozenset({("model", "double"), ("version", "1")})
+    assert found["easel_loads_total", model] == 1
+    assert found["easel_failed_loads_total", model] == 0
+    assert found["easel_waiting_rows", version] == 0
+    assert ("easel_runs_total", version) in found
