@@ -18,6 +18,8 @@ from serving.config import ServerConfig
 from serving.server import Started, build_control, serve
 from serving.supervisor import supervise
 
+_COLLECTED_AT = (50_000, 20, 100)
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
@@ -52,6 +54,9 @@ def announce(started: Started) -> None:
     # not look at it again, and then takes no time that a call would notice.
     gc.collect()
     gc.freeze()
+    # Of what a call leaves behind nothing is a cycle, but a body of JSON makes more lists
+    # than the collector usually waits for: it would look for cycles in every call.
+    gc.set_threshold(*_COLLECTED_AT)
     for model, why in started.failed:
         print(f"not served: {model}: {why}", file=sys.stderr)
     models = ", ".join(started.ready) or "no model"

@@ -122,16 +122,22 @@ def strip_padding(flags: int, payload: bytes) -> bytes:
     return payload[1 : len(payload) - payload[0]]
 
 
-@lru_cache(maxsize=256)
-def encode_headers(headers: tuple[tuple[bytes, bytes], ...], status: int | None) -> bytes:
+def encode_headers(headers: Headers, status: int | None) -> bytes:
     """A header block; trailers have no *status*."""
     parts = []
     if status == 200:
         parts.append(_STATUS_200)
     elif status is not None:
-        parts.append(_literal(b":status", str(status).encode()))
-    parts.extend(_literal(name, value) for name, value in headers)
+        parts += (_name(b":status"), b"\3%d" % status)
+    for name, value in headers:
+        parts += (_name(name), _length(value), value)
     return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _name(name: bytes) -> bytes:
+    """The beginning of a literal field; names are few, and in lower case as HTTP/2 wants."""
+    return b"\0" + _length(name) + name.lower()
 
 
 def header_frames(stream: int, block: bytes, flags: int, frame_bytes: int) -> bytes:
@@ -143,15 +149,6 @@ def header_frames(stream: int, block: bytes, flags: int, frame_bytes: int) -> by
         last = END_HEADERS if at + frame_bytes >= len(block) else 0
         frames.append(encode_frame(CONTINUATION, last, stream, block[at : at + frame_bytes]))
     return b"".join(frames)
-
-
-def as_key(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
-    """*headers* as ``encode_headers`` remembers them; names in lower case as HTTP/2 wants."""
-    return tuple([(name.lower(), value) for name, value in headers])
-
-
-def _literal(name: bytes, value: bytes) -> bytes:
-    return b"\0" + _length(name) + name + _length(value) + value
 
 
 def _length(text: bytes) -> bytes:

@@ -16,6 +16,7 @@ _PSEUDO = {b":method", b":scheme", b":path", b":authority"}
 # Of HTTP/1.1; they have no meaning here (RFC 9113, section 8.2.2).
 _FORBIDDEN = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 _REMEMBERED = 64
+_REMEMBERED_BYTES = 512
 
 
 class HeaderReader:
@@ -36,9 +37,10 @@ class HeaderReader:
         known = self._scopes.get(block)
         if known is not None:
             return {**known}
-        scope = make_request_scope(self.decode(block), self._peer)
-        # A block of table entries alone means the same until the table changes.
-        if _is_entries_alone(block):
+        fields, is_lasting = self._read(block)
+        scope = make_request_scope(fields, self._peer)
+        # Read again, such a block means the same until another changes the table.
+        if is_lasting and len(block) <= _REMEMBERED_BYTES:
             if len(self._scopes) >= _REMEMBERED:
                 self._scopes.clear()
             self._scopes[block] = scope
@@ -51,10 +53,12 @@ class HeaderReader:
         Raises:
             ConnectionFault: The block cannot be read, or holds too much.
         """
-        if not _is_entries_alone(block):
-            self._scopes.clear()
+        return self._read(block)[0]
+
+    def _read(self, block: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
+        """The fields of *block*, and whether it left the table as it was."""
         try:
-            return [
+            fields = [
                 (bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)
             ]
         except OversizedHeaderListError as error:
@@ -62,6 +66,10 @@ class HeaderReader:
         # hpack lets some of Python's own errors through for damaged integers and strings.
         except (HPACKError, IndexError, ValueError) as error:
             raise ConnectionFault(ErrorCode.COMPRESSION_ERROR, str(error)) from error
+        is_lasting = keeps_table(block)
+        if not is_lasting:
+            self._scopes.clear()
+        return fields, is_lasting
 
 
 def make_request_scope(fields: list[tuple[bytes, bytes]], peer: Peer) -> Event:
@@ -90,9 +98,44 @@ def make_request_scope(fields: list[tuple[bytes, bytes]], peer: Peer) -> Event:
     return make_scope("2", pseudo[b":method"], target, headers, peer)
 
 
-def _is_entries_alone(block: bytes) -> bool:
-    """Whether nothing in it can change the table: every octet is an entry's number."""
-    return min(block, default=0x80) >= 0x80
+def keeps_table(block: bytes) -> bool:
+    """Whether a block, which can be read, neither fills nor resizes the table (section 6).
+
+    Many clients write a path or a length out in every request, and never put it in the
+    table; reading such a block costs as much as all else that is done for it here.
+    """
+    at, end = 0, len(block)
+    while at < end:
+        octet = block[at]
+        if octet >= 0x80:  # an entry
+            at = _after_integer(block, at, 0x7F)
+        elif octet >= 0x20:  # a literal that becomes an entry, or the table's size
+            return False
+        else:
+            at = _after_integer(block, at, 0x0F)
+            if not octet & 0x0F:  # the name is written out too
+                at = _after_string(block, at)
+            at = _after_string(block, at)
+    return True
+
+
+def _after_integer(block: bytes, at: int, mask: int) -> int:
+    """Where an integer ends whose first octet has the bits of *mask* for it (section 5.1)."""
+    is_long = block[at] & mask == mask
+    at += 1
+    if is_long:
+        while block[at] & 0x80:
+            at += 1
+        at += 1
+    return at
+
+
+def _after_string(block: bytes, at: int) -> int:
+    size, begin = block[at] & 0x7F, _after_integer(block, at, 0x7F)
+    if size == 0x7F:
+        for place in range(at + 1, begin):
+            size += (block[place] & 0x7F) << 7 * (place - at - 1)
+    return begin + size
 
 
 def _malformed(why: str) -> StreamFault:

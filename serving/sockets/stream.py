@@ -111,8 +111,7 @@ class Stream:
         kind = event["type"]
         if kind == "http.response.start":
             self._has_trailers = event.get("trailers", False)
-            key = frames.as_key(event["headers"])
-            self._start = self._head(frames.encode_headers(key, event["status"]))
+            self._start = self._head(frames.encode_headers(event["headers"], event["status"]))
         elif kind == "http.response.body":
             await self._send_body(event.get("body", b""), has_more=event.get("more_body", False))
         elif kind == "http.response.trailers":
@@ -174,7 +173,7 @@ class Stream:
                 raise ConnectionResetError("the client went away")
 
     def _send_trailers(self, headers: Headers) -> None:
-        block = frames.encode_headers(frames.as_key(headers), None)
+        block = frames.encode_headers(headers, None)
         start, self._start = self._start or b"", None
         self._finish(
             start
