@@ -125,8 +125,9 @@ def _config_tensor(spec: TensorSpec, *, is_batched: bool) -> Document:
 
 
 def index(entries: Iterable[tuple[ModelVersion, str, str]]) -> list[Document]:
-    """The repository's versions: each with its state, and the reason for it."""
+    """The repository's versions: each with its state, and the reason for it if there is one."""
     return [
-        {"name": model.name, "version": str(model.number), "state": state, "reason": reason}
+        {"name": model.name, "version": str(model.number), "state": state}
+        | ({"reason": reason} if reason else {})
         for model, state, reason in entries
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from model_store.spec import Signature
 from serving.api.calls import Prediction, dtype_name
@@ -18,7 +18,12 @@ def explain_mismatch(signature: Signature, prediction: Prediction) -> str:
         if name not in specs:
             return f"unexpected inference input '{name}' for model '{model}'"
     if len(inputs) != len(specs):
-        return f"expected {len(specs)} inputs but got {len(inputs)} inputs for model '{model}'"
+        missing = [name for name in specs if name not in inputs]
+        return (
+            f"expected {len(specs)} inputs but got {len(inputs)} inputs for model '{model}'. "
+            f"Got input(s) {_names_text(inputs)}, but missing required input(s) "
+            f"{_names_text(missing)}. Please provide all required input(s)."
+        )
     for name, tensor in inputs.items():
         spec, got = specs[name], DATATYPES[dtype_name(tensor)]
         if got != DATATYPES[spec.dtype]:
@@ -31,9 +36,17 @@ def explain_mismatch(signature: Signature, prediction: Prediction) -> str:
                 f"unexpected shape for input '{name}' for model '{model}'. "
                 f"Expected {_shape_text(wire_shape(spec))}, got {_shape_text(tensor.shape)}"
             )
+    rows = {name: tensor.shape[0] for name, tensor in inputs.items() if signature.is_batched}
+    odd = [name for name, count in rows.items() if count != [*rows.values()][-1]]
+    if odd:
+        return f"input '{odd[0]}' batch size does not match other inputs for '{model}'"
     known = {spec.name for spec in signature.outputs}
     strange = [name for name in prediction.outputs if name not in known]
     return f"unexpected inference output '{strange[0]}' for model '{model}'" if strange else ""
+
+
+def _names_text(names: Iterable[str]) -> str:
+    return "[" + ",".join(f"'{name}'" for name in names) + "]"
 
 
 def _shape_text(shape: Sequence[int]) -> str:

@@ -73,10 +73,11 @@ def decode_input(
     if raw is not None:
         if tensor.HasField("contents"):
             raise InvalidRequest(
-                f"contents field must not be specified when using raw_input_contents for {where}"
+                "contents field must not be specified when using raw_input_contents for "
+                f"'{tensor.name}' for model '{model}'"
             )
         return decode_raw(raw, dtype, elements, where).reshape(shape)
-    return _decode_typed(tensor, dtype, elements, where).reshape(shape)
+    return _decode_typed(tensor, dtype, elements, model).reshape(shape)
 
 
 def check_declared(name: str, datatype: str, shape: Sequence[int]) -> tuple[np.dtype[Any], int]:
@@ -105,7 +106,9 @@ def decode_raw(raw: bytes | memoryview, dtype: np.dtype[Any], elements: int, whe
     if dtype == np.object_:
         strings = _split_strings(bytes(raw), where)
         if len(strings) != elements:
-            raise InvalidRequest(f"expected {elements} strings, got {len(strings)} in {where}")
+            raise InvalidRequest(
+                f"expected {elements} string elements for inference {where}, got {len(strings)}"
+            )
         return object_array(strings)
     if len(raw) != elements * dtype.itemsize:
         raise InvalidRequest(
@@ -120,7 +123,10 @@ def _split_strings(raw: bytes, where: str) -> list[bytes]:
     at = 0
     while at < len(raw):
         if len(raw) - at < 4:
-            raise InvalidRequest(f"incomplete string length indicator for inference {where}")
+            raise InvalidRequest(
+                f"incomplete string length indicator for inference {where}, "
+                f"expecting 4 bytes but only {len(raw) - at} bytes available."
+            )
         length = int.from_bytes(raw[at : at + 4], "little")
         at += 4
         if len(raw) - at < length:
@@ -137,8 +143,9 @@ def _decode_typed(
     tensor: pb.ModelInferRequest.InferInputTensor,
     dtype: np.dtype[Any],
     elements: int,
-    where: str,
+    model: str,
 ) -> Tensor:
+    where = f"input '{tensor.name}' for model '{model}'"
     wanted = _FIELDS.get(tensor.datatype)
     if wanted is None:
         raise InvalidRequest(
@@ -146,11 +153,13 @@ def _decode_typed(
         )
     given = [field.name for field, _ in tensor.contents.ListFields()]
     if not given and elements:
-        raise InvalidRequest(f"unable to find data for {where} in request.")
+        raise InvalidRequest(
+            f"unable to find data for input tensor '{tensor.name}' for model '{model}' in request."
+        )
     if others := [name for name in given if name != wanted]:
         raise InvalidRequest(
-            f"unexpected explicit tensor data for {where} of type '{tensor.datatype}': "
-            f"{others[0]} is filled, {wanted} belongs to it"
+            f"unexpected explicit tensor data for input tensor '{tensor.name}' for model "
+            f"'{model}' of type '{_HOLDS[others[0]]}', expected datatype '{tensor.datatype}'"
         )
     values: Sequence[Any] = getattr(tensor.contents, wanted)
     if len(values) != elements:
@@ -163,6 +172,8 @@ def _decode_typed(
         raise InvalidRequest(f"{error} in {where}") from error
 
 
+# What Triton calls a field's contents: the widest datatype that belongs there.
+_HOLDS: Mapping[str, str] = {field: datatype for datatype, field in _FIELDS.items()}
 _WIDE = {"int_contents": np.dtype(np.int32), "uint_contents": np.dtype(np.uint32)}
 
 

@@ -1,4 +1,4 @@
-"""Servers of the conformance tests' models: ours, and a real Triton."""
+"""The conformance tests' models, and a real Triton that serves them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ import pytest
 
 from tests.conformance.models import write_store, write_triton_repository
 from tests.conformance.triton_server import CannotRun, Triton, triton_server
-from tests.support import RunningServer, running_server
 
 
 @pytest.fixture(scope="session")
 def conformance_store(tmp_path_factory) -> Path:
     """Several models and versions."""
     return write_store(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture(scope="session")
-def server(conformance_store: Path) -> Iterator[RunningServer]:
-    """Easel, serving them."""
-    with running_server(conformance_store) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

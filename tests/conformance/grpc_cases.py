@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.conformance.http_cases import datatype, ones
+from tests.conformance.http_cases import LATIN, datatype, ones
 from tests.conformance.models import KINDS
 
 ROW = [1.0, 2.0, 3.0, 4.0]
 RAW = b64encode(struct.pack("<4f", *ROW)).decode()
+PAIR = {"a": np.float32([[5, 6, 7]]), "b": np.float32([[1, 2, 3]])}
 _FIELDS = {"bool": "bool", "bytes": "bytes", "float32": "fp32", "float64": "fp64",
            "int64": "int64", "uint64": "uint64"}  # fmt: skip
 
@@ -50,6 +51,12 @@ def infer(name: str, *inputs, **more) -> GrpcCase:
     return GrpcCase(f"infer: {name}", "ModelInfer", (request(*inputs, **more),))
 
 
+def raw_infer(name: str, arrays: dict[str, np.ndarray], **more) -> GrpcCase:
+    """A ModelInfer call of these inputs as raw contents."""
+    inputs = [tensor(key, datatype(str(array.dtype)), array.shape) for key, array in arrays.items()]
+    return infer(name, *inputs, raw=[encoded(array.tobytes()) for array in arrays.values()], **more)
+
+
 def encoded(data: bytes) -> str:
     """Bytes as protobuf's JSON has them."""
     return b64encode(data).decode()
@@ -59,7 +66,7 @@ def typed_kind(kind: str) -> dict[str, object]:
     """An input of two elements of a kind, in its typed field."""
     values: list[object] = [True, False] if kind == "bool" else [1, 0]
     if kind == "bytes":
-        values = [encoded(b"\xff"), ""]
+        values = [encoded("é".encode()), ""]
     whole = "uint" if kind.startswith("uint") else "int"
     name = _FIELDS.get(kind, whole) + "_contents"
     return tensor(f"in_{kind}", datatype(kind), [1, 2], **{name: values})
@@ -77,35 +84,45 @@ METADATA = [
                             ("add", "abc"), ("add", "0"), ("add", "-1"), ("text", ""),
                             ("half", ""), ("pair", ""), ("fixed", ""), ("kinds", ""),
                             ("numbers", ""), ("scale", ""), ("scale", "2"))),
+    *(call(f"config: {name}", "ModelConfig", name=name) for name in ("add", "fixed", "nope")),
+    *(call(f"statistics: {name} {version}", "ModelStatistics", name=name, version=version)
+      for name, version in (("judge", ""), ("judge", "1"), ("judge", "9"), ("nope", ""))),
+    call("index", "RepositoryIndex"),
+    call("load: nope", "RepositoryModelLoad", model_name="nope"),
+    call("unload: nope", "RepositoryModelUnload", model_name="nope"),
+    call("index: ready only", "RepositoryIndex", ready=True),
+    *(call(name, name) for name in ("TraceSetting", "LogSettings", "SystemSharedMemoryStatus",
+                                    "CudaSharedMemoryStatus")),
 ]  # fmt: skip
 
 GOOD = [
     infer("a row"),
     infer("typed contents", tensor(fp32_contents=ROW)),
-    infer("two rows", tensor(shape=[2, 4], fp32_contents=ROW * 2)),
-    infer("more rows than the maximum", tensor(shape=[9, 4], fp32_contents=ROW * 9)),
+    raw_infer("two rows", {"x": np.float32([ROW] * 2)}),
+    raw_infer("more rows than the maximum", {"x": np.float32([ROW] * 9)}),
     infer("no rows", tensor(shape=[0, 4]), raw=("",)),
     infer("an id", id="seven"),
     infer("a version", version="1"),
     infer("newest without a version", model="scale"),
     *(infer(f"scale {number}", model="scale", version=number) for number in ("1", "2", "3")),
     infer("a named output", outputs=[{"name": "y"}]),
-    infer("outputs in another order", tensor("b", shape=[1, 3], fp32_contents=[5, 6, 7]),
-          tensor("a", shape=[1, 3], fp32_contents=[1, 2, 3]), model="pair",
-          outputs=[{"name": "difference"}, {"name": "total"}]),
-    infer("two inputs, two outputs", tensor("a", shape=[1, 3], fp32_contents=[5, 6, 7]),
-          tensor("b", shape=[1, 3], fp32_contents=[1, 2, 3]), model="pair"),
+    raw_infer("outputs in another order", PAIR, model="pair",
+              outputs=[{"name": "difference"}, {"name": "total"}]),
+    raw_infer("one output of two", PAIR, model="pair", outputs=[{"name": "difference"}]),
+    raw_infer("two inputs, two outputs", PAIR, model="pair"),
+    raw_infer("inputs in another order", {"b": PAIR["a"], "a": PAIR["b"]}, model="pair"),
     infer("an unknown parameter", parameters={"strange": {"string_param": "yes"}}),
     infer("classes", outputs=[{"name": "y", "parameters": {"classification": {"int64_param": 2}}}]),
     infer("strings", tensor(datatype="BYTES", shape=[1, 2]), model="text",
           raw=(encoded(ones("bytes")),)),
     infer("typed strings", tensor(datatype="BYTES", shape=[1, 2],
-                                  bytes_contents=[encoded(b"\xff"), ""]), model="text"),
-    infer("integers", tensor(datatype="INT32", shape=[1, 3], int_contents=[-(2**31), 0, 7]),
-          model="whole"),
+                                  bytes_contents=[encoded("é".encode()), ""]), model="text"),
+    infer("strings that are not UTF-8", tensor(datatype="BYTES", shape=[1, 2]), model="text",
+          raw=(encoded(LATIN),)),
+    raw_infer("integers", {"x": np.int32([[-(2**31), 0, 7]])}, model="whole"),
     infer("half precision", tensor(datatype="FP16"), model="half",
           raw=(encoded(np.float16(ROW).tobytes()),)),
-    infer("no batch axis", tensor(shape=[2, 3], fp32_contents=[*ROW, 5, 6]), model="fixed"),
+    raw_infer("no batch axis", {"x": np.float32([ROW[:3], ROW[:3]])}, model="fixed"),
     infer("a picture", tensor("image", "UINT8", [1, 28, 28, 1]), model="numbers",
           raw=(encoded(bytes(784)),)),
     infer("every datatype", *(tensor(f"in_{kind}", datatype(kind), [1, 2]) for kind in KINDS),
@@ -126,6 +143,8 @@ MISTAKES = [
     infer("typed too many", tensor(fp32_contents=[*ROW, 5])),
     infer("typed half precision", tensor(datatype="FP16", fp32_contents=ROW), model="half"),
     infer("typed of every datatype", *(typed_kind(kind) for kind in KINDS), model="kinds"),
+    infer("typed contents of one, raw of another", tensor("a", shape=[1, 3], fp32_contents=[1, 2, 3]),
+          tensor("b", shape=[1, 3]), model="pair", raw=(encoded(bytes(12)),)),
     infer("typed out of range", tensor("image", "UINT8", [1, 28, 28, 1], uint_contents=[300] * 784),
           model="numbers"),
     infer("no inputs", inputs=[]),
@@ -160,4 +179,13 @@ MISTAKES = [
           raw=(encoded(b"\x01\x00\x00\x00a"),)),
 ]  # fmt: skip
 
-GRPC_CASES: list[GrpcCase] = [*METADATA, *GOOD, *MISTAKES]
+STREAMS = [
+    GrpcCase("stream: nothing", "ModelStreamInfer", ()),
+    GrpcCase("stream: one", "ModelStreamInfer", (request(id="1"),)),
+    GrpcCase("stream: a mistake among good ones", "ModelStreamInfer",
+             (request(id="1"), request(model="nope", id="2"), request(id="3"))),
+    GrpcCase("stream: tensors that do not fit", "ModelStreamInfer",
+             (request(tensor("z"), raw=[RAW]), request(raw=[encoded(bytes(12))]))),
+]  # fmt: skip
+
+GRPC_CASES: list[GrpcCase] = [*METADATA, *GOOD, *MISTAKES, *STREAMS]

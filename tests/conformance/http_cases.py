@@ -14,6 +14,7 @@ import numpy as np
 from tests.conformance.models import KINDS
 
 ROW = [1, 2, 3, 4]
+LATIN = b"\x01\x00\x00\x00\xe9\x00\x00\x00\x00"  # "é" in Latin-1, and an empty string
 FLOATS = struct.pack("<4f", *ROW)
 
 
@@ -69,7 +70,7 @@ def raw_tensor(size: object, **more) -> dict[str, object]:
 def ones(kind: str) -> bytes:
     """Two elements of a kind, as they stand in a binary tensor."""
     if kind == "bytes":
-        return b"\x01\x00\x00\x00\xff\x00\x00\x00\x00"
+        return b"\x02\x00\x00\x00\xc3\xa9\x00\x00\x00\x00"
     return np.array([1, 0]).astype(kind).tobytes()
 
 
@@ -86,6 +87,9 @@ def all_kinds() -> HttpCase:
         *raw,
         model="kinds",
     )
+
+
+LONG = tensor(datatype="BYTES", shape=[1, 2], data=["a" * 1000, "b" * 1000])
 
 
 def datatype(kind: str) -> str:
@@ -105,7 +109,10 @@ GET_CASES = [
         "/v2/models/add/versions/1/ready", "/v2/models/add/versions/9/ready",
         "/v2/models/add/versions/abc/ready", "/v2/models/nope/config", "/v2/models/nope/stats",
         "/v2/models/add/versions/9/stats", "/v2/models/add/versions/9/config",
-        "/v2/models/add/infer", "/v2/repository/index", "/v2/models/add/nope",
+        "/v2/models/add/infer", "/v2/repository/index", "/v2/models/add/nope", "/v2/models",
+        "/v2/models/judge/stats", "/v2/models/judge/versions/1/stats", "/v2/models/add/config",
+        "/v2/models/fixed/config", "/v2/models/add/versions/1/config", "/v2/trace/setting",
+        "/v2/logging", "/v2/systemsharedmemory/status", "/v2/cudasharedmemory/status",
     )),
     HttpCase("head live", "/v2/health/live", "HEAD"),
     HttpCase("post live", "/v2/health/live", "POST"),
@@ -117,6 +124,36 @@ GET_CASES = [
     HttpCase("index: ready only", "/v2/repository/index", "POST", b'{"ready":true}'),
     HttpCase("index: bad JSON", "/v2/repository/index", "POST", b"{"),
 ]  # fmt: skip
+
+TOKEN = "conformance"
+
+
+def control(name: str, model: str, verb: str, **headers: str) -> HttpCase:
+    """Loading or unloading, by who knows the token."""
+    return HttpCase(
+        name, f"/v2/repository/models/{model}/{verb}", "POST", b"{}",
+        {"Authorization": f"Bearer {TOKEN}"} | headers,
+    )  # fmt: skip
+
+
+# In this order: what is unloaded is missed, and loaded again.
+CONTROL_CASES = [
+    control("load: an unknown model", "nope", "load"),
+    control("unload: an unknown model", "nope", "unload"),
+    control("load: without the token", "whole", "load", Authorization=""),
+    control("load: with another token", "whole", "load", Authorization="Bearer other"),
+    control("unload: a model", "whole", "unload"),
+    HttpCase("unloaded: readiness", "/v2/models/whole/ready"),
+    HttpCase("unloaded: metadata", "/v2/models/whole"),
+    HttpCase("unloaded: a version's metadata", "/v2/models/whole/versions/1"),
+    replace(infer("of it", model="whole"), name="unloaded: infer"),
+    control("load: a model", "whole", "load"),
+    HttpCase("loaded again: readiness", "/v2/models/whole/ready"),
+    replace(
+        infer("of it", tensor(datatype="INT32", shape=[1, 3], data=[1, 2, 3]), model="whole"),
+        name="loaded again: infer",
+    ),
+]
 
 GOOD_CASES = [
     infer("a row"),
@@ -164,6 +201,10 @@ GOOD_CASES = [
          Content_Encoding="gzip"),
     post("deflate", zlib.compress(json.dumps({"inputs": [tensor()]}).encode()),
          Content_Encoding="deflate"),
+    post("gzip wanted for a long answer", json.dumps({"inputs": [LONG]}), "text",
+         Accept_Encoding="gzip"),
+    post("deflate wanted for a long answer", json.dumps({"inputs": [LONG]}), "text",
+         Accept_Encoding="deflate"),
     post("gzip wanted", json.dumps({"inputs": [tensor()]}), Accept_Encoding="gzip"),
     post("deflate wanted", json.dumps({"inputs": [tensor()]}), Accept_Encoding="deflate"),
     post("brotli wanted", json.dumps({"inputs": [tensor()]}), Accept_Encoding="br"),
@@ -174,7 +215,10 @@ GOOD_CASES = [
     binary("one binary, one JSON",
            {"inputs": [raw_tensor(12, name="a", shape=[1, 3]),
                        tensor("b", shape=[1, 3], data=[1, 2, 3])]}, FLOATS[:12], model="pair"),
-    binary("binary strings", {"inputs": [raw_tensor(9, datatype="BYTES", shape=[1, 2])],
+    binary("strings that are not UTF-8", {"inputs": [raw_tensor(9, datatype="BYTES", shape=[1, 2])],
+                                          "parameters": {"binary_data_output": True}},
+           LATIN, model="text"),
+    binary("binary strings", {"inputs": [raw_tensor(10, datatype="BYTES", shape=[1, 2])],
                               "parameters": {"binary_data_output": True}},
            ones("bytes"), model="text"),
     binary("half precision", {"inputs": [raw_tensor(8, datatype="FP16")],

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from model_store.digests import digest_folder
-from model_store.manifest import Manifest
-from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
+from model_store.manifest import FileDigest, Manifest
+from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
 from model_store.store import Store
 from tests.support import BUNDLED_STORE, save_graph
 
@@ -33,21 +34,29 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operator: ``outputs = operator(inputs)``; a float is a constant of its dtype."""
+    """One operator: ``output = operator(inputs)``; what is no name is a float32 constant."""
 
     operator: str
-    inputs: tuple[str | float, ...]
+    inputs: tuple[object, ...]
     output: str
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model to serve: its tensors, and the operators of each of its versions."""
+    """A model to serve: its tensors, and the operators of each of its versions.
+
+    Attributes:
+        labels: Version labels.
+        signatures: Other than the default one.
+        classes: Class labels.
+    """
 
     name: str
     signature: Signature
     versions: tuple[tuple[Node, ...], ...]
-    labels: Mapping[str, int] | None = None
+    labels: Mapping[str, int] = field(default_factory=dict)
+    signatures: Mapping[str, Signature] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
 
 def _signature(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Signature:
@@ -63,6 +72,7 @@ def _identity(name: str, dtype: str, size: int) -> Model:
     return Model(name, signature, ((Node("Identity", ("x",), "y"),),))
 
 
+_X = _row("x", "float32", 4)
 _FLOAT_ROW = _signature([_row("x", "float32", 4)], [_row("y", "float32", 4)])
 
 MODELS = (
@@ -92,12 +102,29 @@ MODELS = (
         (tuple(Node("Identity", (f"in_{kind}",), f"out_{kind}") for kind in KINDS),),
     ),
     Model(
+        "judge",
+        _signature([_X], [_row("scores", "float32", 4), _row("sum", "float32", 1)]),
+        ((Node("Mul", ("x", 2.0), "scores"), Node("MatMul", ("x", ((1.0,),) * 4), "sum")),),
+        signatures={
+            "classes": Signature((_X,), (_row("scores", "float32", 4),), "classify"),
+            "number": Signature((_X,), (_row("sum", "float32", 1),), "regress"),
+        },
+        classes=("north", "east", "south", "west"),
+    ),
+    Model(
+        "half_plus_two",  # the model of TF Serving's own examples
+        _signature([TensorSpec("x", "float32", (None,))], [TensorSpec("y", "float32", (None,))]),
+        ((Node("Mul", ("x", 0.5), "half"), Node("Add", ("half", 2.0), "y")),),
+    ),
+    Model(
         "scale",
         _FLOAT_ROW,
         tuple((Node("Mul", ("x", float(factor)), "y"),) for factor in (1, 2, 3)),
         {"old": 1, "stable": 2, "canary": 3},
     ),
 )
+
+TRITON_MODELS = tuple(model for model in MODELS if model.name != "half_plus_two")
 
 
 def write_store(root: Path) -> Path:
@@ -107,27 +134,35 @@ def write_store(root: Path) -> Path:
         for nodes in model.versions:
             with store.publishing(model.name) as (folder, publish):
                 save_graph(folder / "model.onnx", _graph(model.signature, nodes))
-                publish(
-                    lambda version, folder=folder, model=model: Manifest(
-                        model=version,
-                        format="onnx",
-                        created="2026-01-01T00:00:00+00:00",
-                        signatures={DEFAULT_SIGNATURE: model.signature},
-                        files=digest_folder(folder),
-                    )
-                )
+                if model.classes:
+                    (folder / "labels.txt").write_text("\n".join(model.classes) + "\n")
+                publish(partial(_manifest, model, digest_folder(folder)))
         if model.labels:
             (root / model.name / "deployment.json").write_text(json.dumps({"labels": model.labels}))
     shutil.copytree(BUNDLED_STORE / "numbers", root / "numbers")
     return root
 
 
+def _manifest(model: Model, files: Mapping[str, FileDigest], version: ModelVersion) -> Manifest:
+    return Manifest(
+        model=version,
+        format="onnx",
+        created="2026-01-01T00:00:00+00:00",
+        signatures={DEFAULT_SIGNATURE: model.signature, **model.signatures},
+        files=files,
+        labels_file="labels.txt" if model.classes else None,
+    )
+
+
 def write_triton_repository(root: Path, store: Path) -> Path:
-    """Write a repository of the graphs in *store*; the root."""
+    """Write a repository of the graphs in *store*; the root.
+
+    Triton has no tensors whose only axis is the batch axis, and so not all models.
+    """
     numbers = _signature(
         [TensorSpec("image", "uint8", (None, 28, 28, 1))], [_row("scores", "float32", 10)]
     )
-    for model in (*MODELS, Model("numbers", numbers, ((),))):
+    for model in (*TRITON_MODELS, Model("numbers", numbers, ((),))):
         folder = root / model.name
         for number in range(1, len(model.versions) + 1):
             version = folder / str(number)
@@ -144,13 +179,11 @@ def _graph(signature: Signature, nodes: Sequence[Node]) -> onnx.GraphProto:
     for node in nodes:
         names = []
         for value in node.inputs:
-            if isinstance(value, float):
-                constants.append(
-                    numpy_helper.from_array(np.float32(value), f"constant_{len(constants)}")
-                )
-                names.append(constants[-1].name)
-            else:
+            if isinstance(value, str):
                 names.append(value)
+                continue
+            names.append(f"constant_{len(constants)}")
+            constants.append(numpy_helper.from_array(np.array(value, np.float32), names[-1]))
         made.append(helper.make_node(node.operator, names, [node.output]))
     return helper.make_graph(
         made,

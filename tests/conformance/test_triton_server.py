@@ -8,8 +8,8 @@ import urllib.request
 import pytest
 
 from tests.conformance.answers import http_answer
-from tests.conformance.http_cases import GOOD_CASES, ones
-from tests.conformance.models import MODELS
+from tests.conformance.http_cases import GOOD_CASES, LATIN
+from tests.conformance.models import TRITON_MODELS
 from tests.conformance.triton_server import CannotRun, Triton, triton_server
 
 
@@ -20,17 +20,17 @@ def test_triton_serves_every_version_of_every_model(triton: Triton):
     ready = {(item["name"], item["version"]) for item in index if item["state"] == "READY"}
     wanted = {
         (model.name, str(number))
-        for model in MODELS
+        for model in TRITON_MODELS
         for number in range(1, len(model.versions) + 1)
     }
     assert ready == wanted | {("numbers", "1")}
 
 
 def test_triton_gives_strings_back_that_are_not_utf8(triton: Triton):
-    case = next(case for case in GOOD_CASES if case.name == "infer: binary strings")
+    case = next(case for case in GOOD_CASES if case.name == "infer: strings that are not UTF-8")
     head, _, raw = http_answer(triton.http, case).partition(" + ")
     assert head.startswith("200 application/octet-stream")
-    assert raw == ones("bytes").hex()
+    assert raw == LATIN.hex()
 
 
 def test_a_folder_without_an_environment_says_how_to_make_it(tmp_path, monkeypatch):

@@ -105,8 +105,9 @@ def _start(
         if _is_ready(process, triton):
             return process, triton
         _end(process)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-    raise CannotRun(f"Triton did not start:\n{tail}")
+    said = log.read_text(errors="replace").splitlines()
+    errors = [line for line in said if line.startswith(("E", "error"))]
+    raise CannotRun("Triton did not start:\n" + "\n".join(errors[-20:] or said[-20:]))
 
 
 def _port(address: str) -> str:

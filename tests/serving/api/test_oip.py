@@ -83,14 +83,14 @@ F32 = {"name": "x", "datatype": "FP32"}
     ("data", "words"),
     [
         (request(Input(**F32, shape=[4], contents=Contents(fp32_contents=[1] * 4)), raw=[b"\0" * 16]),
-         "contents field must not be specified when using raw_input_contents for input 'x' for model 'm'"),
+         "contents field must not be specified when using raw_input_contents for 'x' for model 'm'"),
         (request(Input(**F32, shape=[4]), raw=[b"\0" * 12]), "Expected 16, got 12"),
         (request(Input(**F32, shape=[4]), raw=[b"\0" * 16, b""]), "got 2 for model 'm'"),
         (request(Input(**F32, shape=[1], contents=Contents(int_contents=[1]))),
-         "unexpected explicit tensor data for input 'x' for model 'm' of type 'FP32'"),
+         "unexpected explicit tensor data for input tensor 'x' for model 'm' of type 'INT32', expected datatype 'FP32'"),
         (request(Input(name="x", datatype="FP16", shape=[1], contents=Contents(fp32_contents=[1]))),
          "FP16 is accepted as raw_input_contents only"),
-        (request(Input(**F32, shape=[1])), "unable to find data for input 'x' for model 'm' in request."),
+        (request(Input(**F32, shape=[1])), "unable to find data for input tensor 'x' for model 'm' in request."),
         (request(Input(**F32, shape=[2], contents=Contents(fp32_contents=[1]))), "expected 2 elements, got 1"),
         (request(Input(name="x", datatype="FLOAT", shape=[1])), "invalid datatype for input x"),
         (request(Input(**F32, shape=[-1])), "invalid shape"),
@@ -100,7 +100,7 @@ F32 = {"name": "x", "datatype": "FP32"}
         (request(Input(name="x", datatype="BYTES", shape=[1]), raw=[b"\3\0\0\0ab"]),
          "expecting string of length 3 but only 2 bytes available"),
         (request(Input(name="x", datatype="BYTES", shape=[1]), raw=[b"\3\0"]), "incomplete string length"),
-        (request(Input(name="x", datatype="BYTES", shape=[2]), raw=[b"\0\0\0\0"]), "expected 2 strings, got 1"),
+        (request(Input(name="x", datatype="BYTES", shape=[2]), raw=[b"\0\0\0\0"]), "expected 2 string elements for inference input 'x' for model 'm', got 1"),
         (request(Input(**F32, shape=[0]), Input(**F32, shape=[0])), "given twice"),
         (request(model_version="abc"), "version should be an integral value > 0"),
         (request(model_version="0"), "integral value > 0"),
@@ -128,6 +128,15 @@ def test_versions_are_read_as_numbers(text, version):
     assert oip_requests.decode_model_ref("m", text) == ModelRef("m", version=version)
 
 
+def test_batches_of_two_lengths_are_explained_in_tritons_words():
+    from model_store.spec import Signature, TensorSpec
+
+    specs = tuple(TensorSpec(name, "float32", (None, 1)) for name in "ab")
+    inputs = {"a": np.zeros((1, 1), np.float32), "b": np.zeros((2, 1), np.float32)}
+    text = oip_mismatch.explain_mismatch(Signature(specs, specs), Prediction(ModelRef("m"), inputs))
+    assert text == "input 'a' batch size does not match other inputs for 'm'"
+
+
 @given(hnp.arrays(np.float32, 3), st.sampled_from(["unknown", "missing"]))
 def test_a_mismatch_is_explained_in_tritons_words(array, kind):
     from tests.support import TIMES_TWO
@@ -137,5 +146,6 @@ def test_a_mismatch_is_explained_in_tritons_words(array, kind):
     assert text == (
         "unexpected inference input 'z' for model 'm'"
         if kind == "unknown"
-        else "expected 1 inputs but got 0 inputs for model 'm'"
+        else "expected 1 inputs but got 0 inputs for model 'm'. Got input(s) [], but missing "
+        "required input(s) ['x']. Please provide all required input(s)."
     )

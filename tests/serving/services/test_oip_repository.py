@@ -22,7 +22,7 @@ from tests.support import publish_linear
 
 X = {"name": "x", "datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}
 INFER = "/v2/models/double/infer"
-DOUBLE = {"name": "double", "version": "1", "state": "READY", "reason": ""}
+DOUBLE = {"name": "double", "version": "1", "state": "READY"}
 KNOWS = {b"authorization": b"Bearer secret"}
 
 

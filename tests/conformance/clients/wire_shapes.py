@@ -13,30 +13,29 @@ from importlib import import_module
 
 MODULES = {
     "tfs": [
-        "tensorflow_serving.apis.predict_pb2",
-        "tensorflow_serving.apis.get_model_metadata_pb2",
-        "tensorflow_serving.apis.get_model_status_pb2",
-        "tensorflow_serving.apis.classification_pb2",
-        "tensorflow_serving.apis.regression_pb2",
-        "tensorflow_serving.apis.inference_pb2",
-        "tensorflow_serving.apis.model_management_pb2",
-        "tensorflow_serving.config.model_server_config_pb2",
+        *(
+            f"tensorflow_serving.apis.{name}_pb2"
+            for name in (
+                "classification", "get_model_metadata", "get_model_status", "inference", "input",
+                "model", "model_management", "predict", "regression",
+            )
+        ),
         "tensorflow_serving.config.logging_config_pb2",
+        "tensorflow_serving.config.model_server_config_pb2",
         "tensorflow.core.example.example_pb2",
-        "tensorflow.core.protobuf.meta_graph_pb2",
         "tensorflow.core.framework.tensor_pb2",
+        "tensorflow.core.protobuf.meta_graph_pb2",
+        "grpc_health.v1.health_pb2",
+        "grpc_reflection.v1alpha.reflection_pb2",
     ],
-    "triton": ["tritonclient.grpc.service_pb2", "grpc_health.v1.health_pb2"],
-}
+    "triton": ["tritonclient.grpc.model_config_pb2", "tritonclient.grpc.service_pb2"],
+}  # fmt: skip
 
 
 def main(client: str) -> None:
     shapes: dict[str, object] = {}
     for name in MODULES[client]:
-        try:
-            file = import_module(name).DESCRIPTOR
-        except ModuleNotFoundError:
-            continue
+        file = import_module(name).DESCRIPTOR
         for each in (file, *file.dependencies):
             for message in each.message_types_by_name.values():
                 add(shapes, message)

@@ -1,0 +1,40 @@
+"""Asking two servers every case."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from tests.conformance.answers import grpc_answer, http_answer
+from tests.conformance.environments import run_in
+from tests.conformance.grpc_cases import GRPC_CASES
+from tests.conformance.http_cases import CONTROL_CASES, GET_CASES, GOOD_CASES, TOKEN
+from tests.conformance.http_mistakes import MISTAKES
+from tests.support import RunningServer, running_server
+
+HTTP_CASES = [*GET_CASES, *GOOD_CASES, *MISTAKES, *CONTROL_CASES]
+NAMES = [f"http {case.name}" for case in HTTP_CASES] + [f"grpc {case.name}" for case in GRPC_CASES]
+
+
+def serving(store: Path) -> AbstractContextManager[RunningServer]:
+    """Easel, letting those load and unload who know the token."""
+    return running_server(store, model_control=True, model_control_token=TOKEN)
+
+
+def ask_http(triton: str, easel: str) -> dict[str, tuple[str, str]]:
+    """Triton's answer and Easel's by the case."""
+    return {
+        f"http {case.name}": (http_answer(triton, case), http_answer(easel, case))
+        for case in HTTP_CASES
+    }
+
+
+def ask_grpc(triton: str, easel: str) -> dict[str, tuple[str, str]]:
+    """Triton's answer and Easel's by the case, of one process for all calls."""
+    calls = json.dumps([[case.method, case.requests] for case in GRPC_CASES])
+    answers = json.loads(run_in("triton", "grpc_calls.py", triton, easel, text=calls))
+    return {
+        f"grpc {case.name}": (grpc_answer(theirs), grpc_answer(ours))
+        for case, (theirs, ours) in zip(GRPC_CASES, answers, strict=True)
+    }
