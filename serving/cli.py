@@ -10,30 +10,72 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings
 from serving.config import ServerConfig
+from serving.drop_in import (
+    add_flags_without_effect,
+    add_other_names,
+    explain_flags_without_effect,
+)
 from serving.server import Started, build_control, serve
 from serving.supervisor import supervise
+from serving.tls import read_tls
+from serving.wanted import limits_of, monitoring_of, wanted_models
+
+logger = logging.getLogger(__name__)
 
 _COLLECTED_AT = (50_000, 20, 100)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="easel serve", description="Serve a model store.")
-    add_flags(parser, ServerConfig)
-    config = read_settings(ServerConfig, "serve", parser.parse_args(arguments), os.environ)
+    flags = _parser().parse_args(arguments)
+    config = read_settings(ServerConfig, "serve", flags, os.environ)
     set_up_logging()
-    if not config.store.is_dir():
-        raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
-    build_control(config)  # a mistake in it is told before anything begins
-    for flag, port in (("--port", config.port), ("--rest_api_port", config.rest_api_port)):
-        check_free(config.host, port, f"stop that program or choose another with {flag}")
+    for sentence in explain_flags_without_effect(flags):
+        logger.warning("%s", sentence)
+    _check(config)
     asyncio.run(_serve(config))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="easel serve",
+        description="Serve a model store, or what tensorflow_model_server's flags name.",
+        usage="easel serve [--SETTING=VALUE ...]   (--help lists the settings)",
+        allow_abbrev=False,  # a flag of a later TF Serving must not become another of ours
+    )
+    text = f"easel {version('easel')}"
+    parser.add_argument("--version", action="version", version=text)
+    add_flags(parser, ServerConfig)
+    add_other_names(parser)
+    add_flags_without_effect(parser)
+    return parser
+
+
+def _check(config: ServerConfig) -> None:
+    """Tell a mistake in the settings before anything begins.
+
+    Raises:
+        InvalidRequest: There is one.
+        AddressTaken: A port is another program's.
+    """
+    if wanted_models(config) is None and not config.store.is_dir():
+        raise InvalidRequest(
+            f"there is no model store at {config.store}; name one with --store, "
+            "or one model with --model_base_path"
+        )
+    monitoring_of(config)
+    limits_of(config, lanes=1)
+    read_tls(config)
+    build_control(config)
+    for flag, port in (("--port", config.port), ("--rest_api_port", config.rest_api_port)):
+        check_free(config.host, port, f"stop that program or choose another with {flag}")
 
 
 def set_up_logging() -> None:
@@ -61,7 +103,10 @@ def announce(started: Started) -> None:
         print(f"not served: {model}: {why}", file=sys.stderr)
     models = ", ".join(started.ready) or "no model"
     places = [f"{started.address} (gRPC)", f"{started.http} (HTTP)"]
-    if started.is_encrypted:
-        places = [f"{place[:-1]}, TLS)" for place in places]
+    encrypted = (started.is_encrypted, started.is_http_encrypted)
+    places = [
+        f"{place[:-1]}, TLS)" if is_so else place
+        for place, is_so in zip(places, encrypted, strict=True)
+    ]
     places += [started.local] if started.local else []
     print(f"easel serve: {models} on {' and '.join(places)}", flush=True)

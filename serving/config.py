@@ -12,6 +12,10 @@ class ServerConfig:
 
     Attributes:
         store: Folder of the model store.
+        model_name: What callers call the model of `model_base_path`.
+        model_base_path: Folder of one model to serve in place of the store; none if empty.
+        model_config_file: File that lists the models to serve; wins over a base path.
+        model_config_file_poll_wait_seconds: Seconds between looks at that file; 0 for one look.
         host: Address to listen on.
         port: gRPC's port; 0 lets the system choose.
         rest_api_port: HTTP's port; 0 lets the system choose. Both ports answer both.
@@ -22,6 +26,7 @@ class ServerConfig:
         tls_certificate: PEM file of the server's certificates; encrypts both ports.
         tls_key: PEM file of their private key.
         tls_client_ca: PEM file of who signs the clients' certificates, which are then required.
+        ssl_config_file: File with gRPC's key and certificates inside, as TF Serving has it.
         access_log: File for a line of JSON a call, or - for standard output; none if empty.
         otlp_endpoint: Where OpenTelemetry's collector takes traces; none if empty.
         trace_ratio: Share of the calls to trace that belong to no trace yet.
@@ -30,6 +35,9 @@ class ServerConfig:
         intra_op_threads: Threads of one run; 0 chooses, and `easel doctor` says why.
         lanes: Runs at the same time, of those too long for the event loop; 0 chooses.
         max_batch_rows: Rows of one run; longer requests are split.
+        enable_batching: Whether the next two apply; waiting requests are joined in any case.
+        batching_parameters_file: File that says how requests are joined, for every model.
+        enable_per_model_batching_parameters: Whether a version's own such file wins.
         max_waiting_rows: Rows that may wait for a model; more are refused.
         max_queue_s: Expected seconds of waiting for a model, above which calls are refused.
         max_calls: Calls for models that may be inside at once; more are refused unread.
@@ -38,12 +46,17 @@ class ServerConfig:
         file_system_poll_wait_seconds: Seconds between looks at the store; 0 for one look.
         max_num_load_retries: How often a load that failed is tried again, unless its files change.
         load_retries_interval_micros: Microseconds between these.
+        monitoring_config_file: File that says where Prometheus' metrics are served as well.
         model_control: Whether callers who know the token may load and unload models.
         model_control_token: The token; other users of the machine can see a flag.
         model_control_token_file: A file that holds the token.
     """
 
     store: Path = Path("model_store/models")
+    model_name: str = "default"
+    model_base_path: str = ""
+    model_config_file: str = ""
+    model_config_file_poll_wait_seconds: float = 0.0
     host: str = "127.0.0.1"
     port: int = 8500
     rest_api_port: int = 8501
@@ -54,6 +67,7 @@ class ServerConfig:
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+    ssl_config_file: str = ""
     access_log: str = ""
     otlp_endpoint: str = ""
     trace_ratio: float = 0.01
@@ -62,6 +76,9 @@ class ServerConfig:
     intra_op_threads: int = 0
     lanes: int = 0
     max_batch_rows: int = 64
+    enable_batching: bool = False
+    batching_parameters_file: str = ""
+    enable_per_model_batching_parameters: bool = False
     max_waiting_rows: int = 4096
     max_queue_s: float = 5.0
     max_calls: int = 2048
@@ -70,6 +87,7 @@ class ServerConfig:
     file_system_poll_wait_seconds: float = 1.0
     max_num_load_retries: int = 5
     load_retries_interval_micros: int = 60_000_000
+    monitoring_config_file: str = ""
     model_control: bool = False
     model_control_token: str = ""
     model_control_token_file: str = ""

@@ -14,6 +14,7 @@ _WORKER = "TensorFlow runs in a worker process of its own, on the CPU"
 _LITE = "TensorFlow Lite models are converted by `easel export`"
 
 WITHOUT_EFFECT: Mapping[str, str] = {
+    "allow_version_labels_for_unavailable_models": "version labels may always be given before",
     "enable_grpc_healthcheck_service": "the health service is always on",
     "enable_model_warmup": "versions are always warmed before they are called ready",
     "enable_profiler": "py-spy and perf look into a running server without it",
@@ -38,11 +39,26 @@ WITHOUT_EFFECT: Mapping[str, str] = {
     "tensorflow_inter_op_parallelism": _POOLS,
     "tensorflow_intra_op_parallelism": _POOLS,
     "tensorflow_session_parallelism": _POOLS,
+    "tensorflow_session_config_file": _WORKER,
     "thread_pool_factory_config_file": _POOLS,
     "use_alts_credentials": "ALTS exists in Google's cloud only; see --tls_certificate",
     "use_tflite_model": _LITE,
     "xla_cpu_compilation_enabled": _WORKER,
 }
+
+# What TF Serving calls otherwise than we do.
+OTHER_NAMES: Mapping[str, str] = {
+    "load_retry_interval_micros": "load_retries_interval_micros",
+    "rest_api_enable_cors_support": "enable_cors_support",
+}
+
+
+def add_other_names(parser: argparse.ArgumentParser) -> None:
+    """Let *parser* take settings by TF Serving's name too; ``--help`` lists ours only."""
+    for name, setting in OTHER_NAMES.items():
+        parser.add_argument(
+            f"--{name}", dest=setting, nargs="?", const="true", help=argparse.SUPPRESS
+        )
 
 
 def add_flags_without_effect(parser: argparse.ArgumentParser) -> None:

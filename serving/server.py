@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
+from model_store.errors import InvalidRequest
 from model_store.store import Store
 from serving.api.warmup import read_warmup
 from serving.config import ServerConfig
+from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine, State
-from serving.engine.limits import BatchLimits, checked
 from serving.engine.loading import LifecycleOptions
 from serving.engine.machine import Machine, read_machine
 from serving.engine.servable import LoadOptions
@@ -32,8 +33,12 @@ from serving.services.tfs_rest import tfs_http_api
 from serving.transport.app import AsgiApp
 from serving.transport.options import Options
 from serving.transport.sockets import Listeners, address_of, listening
+from serving.wanted import WantedModels, batching_of, limits_of, monitoring_of
 
 logger = logging.getLogger(__name__)
+
+# The models that the operator names, asked anew each time: their list may change.
+NamedModels = Callable[[], Iterable[ModelConfig]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Started:
         address: ``host:port`` of gRPC's port.
         http: The same of HTTP's; either protocol is answered on both.
         local: Path of the Unix domain socket; empty without one.
-        is_encrypted: Whether the ports speak TLS.
+        is_encrypted: Whether gRPC's port speaks TLS.
+        is_http_encrypted: Whether HTTP's does.
         ready: Servables that can be called, as ``numbers/1``.
         failed: Servables that cannot, and why.
     """
@@ -53,20 +59,19 @@ class Started:
     http: str
     local: str
     is_encrypted: bool
+    is_http_encrypted: bool
     ready: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
 
 
 def build_engine(config: ServerConfig) -> Engine:
-    """An engine with nothing loaded yet."""
+    """An engine with nothing loaded yet.
+
+    Raises:
+        InvalidRequest: The limits contradict themselves, or their file cannot be read.
+    """
     machine = read_machine()
     plan = plan_of(config, machine)
-    limits = BatchLimits(
-        max_rows=config.max_batch_rows,
-        max_waiting_rows=config.max_waiting_rows,
-        max_queue_s=config.max_queue_s,
-        lanes=plan.lanes,
-    )
     lifecycle = LifecycleOptions(
         poll_s=config.file_system_poll_wait_seconds,
         max_retries=config.max_num_load_retries,
@@ -75,11 +80,13 @@ def build_engine(config: ServerConfig) -> Engine:
     )
     options = LoadOptions(
         plan.intra_op_threads,
-        checked(limits),
+        limits_of(config, plan.lanes),
         plan.wide_threads,
         widest_bytes(machine),
         read_warmup,
     )
+    if config.enable_per_model_batching_parameters:
+        options = replace(options, read_batching=batching_of)
     return Engine(Store(config.store), options, lifecycle)
 
 
@@ -106,28 +113,38 @@ def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
     )
 
 
-def build_methods(config: ServerConfig, engine: Engine) -> Methods:
+def build_methods(config: ServerConfig, engine: Engine, named: NamedModels = tuple) -> Methods:
     """Every gRPC method by its full path."""
     control = build_control(config)
-    reload = reload_methods(engine, control, config.store)
+    reload = reload_methods(engine, control, config.store, named)
     methods = {**tfs_methods(engine), **reload, **oip_methods(engine, control)}
     methods = {**methods, **health_methods(engine, methods)}
     return {**methods, **reflection_methods(methods)} if config.enable_reflection else methods
 
 
 def build_apis(config: ServerConfig, engine: Engine, observing: Observing) -> HttpApis:
-    """Every HTTP API by the first part of its path."""
-    return {
+    """Every HTTP API by the first part of its path.
+
+    Raises:
+        InvalidRequest: The path for Prometheus is another API's.
+    """
+    apis = {
         **health_apis(engine),
         "metrics": observing.metrics,
         "monitoring": observing.metrics,  # TF Serving's /monitoring/prometheus/metrics
         "v1": tfs_http_api(engine),
         "v2": oip_http(engine, build_control(config)),
     }
+    page = monitoring_of(config).path or "/metrics"
+    if apis.setdefault(page.split("/")[1], observing.metrics) is not observing.metrics:
+        raise InvalidRequest(f"monitoring_config_file: {page} is a path of another API")
+    return apis
 
 
-def build_app(config: ServerConfig, engine: Engine, observing: Observing) -> AsgiApp:
-    """The application over *engine*, for any ASGI server."""
+def build_app(
+    config: ServerConfig, engine: Engine, observing: Observing, named: NamedModels = tuple
+) -> AsgiApp:
+    """The application over *engine*, for any ASGI server; *named* is what the operator names."""
     options = Options(
         max_message_bytes=config.max_message_bytes,
         max_calls=config.max_calls,
@@ -135,7 +152,8 @@ def build_app(config: ServerConfig, engine: Engine, observing: Observing) -> Asg
         allows_cors=config.enable_cors_support,
         observe=observing.observe,
     )
-    return AsgiApp(build_methods(config, engine), build_apis(config, engine, observing), options)
+    apis = build_apis(config, engine, observing)
+    return AsgiApp(build_methods(config, engine, named), apis, options)
 
 
 async def serve(
@@ -155,16 +173,19 @@ async def serve(
         announce: Called once, when everything is loaded.
         place: Among the processes of ours that listen on the same ports.
     """
+    wanted = WantedModels(config)
     engine = build_engine(config)
     observing = start_observing(config, engine, place)
-    app = build_app(config, engine, observing)
+    app = build_app(config, engine, observing, wanted.named)
     ports = (config.port, config.rest_api_port)
     path = config.grpc_socket_path
     with listening(config.host, ports, path, shares_ports=place is not None) as sockets:
         servers = Listening(app, config, sockets)
         try:
             await servers.start()
-            following = asyncio.create_task(_follow(config, engine, sockets, announce))
+            following = asyncio.create_task(
+                _follow(wanted, engine, lambda: announce(_started(config, engine, sockets)))
+            )
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -178,16 +199,11 @@ async def serve(
             engine.close()
 
 
-async def _follow(
-    config: ServerConfig,
-    engine: Engine,
-    sockets: Listeners,
-    announce: Callable[[Started], None],
-) -> None:
+async def _follow(wanted: WantedModels, engine: Engine, announce: Callable[[], None]) -> None:
     """Load everything, say so, and follow the disk from then on."""
-    await engine.load_all()
-    announce(_started(config, engine, sockets))
-    await engine.watch()
+    await wanted.apply(engine)
+    announce()
+    await asyncio.gather(engine.watch(), wanted.follow(engine))
 
 
 def _started(config: ServerConfig, engine: Engine, sockets: Listeners) -> Started:
@@ -196,7 +212,8 @@ def _started(config: ServerConfig, engine: Engine, sockets: Listeners) -> Starte
         address_of(sockets.ports[0]),
         address_of(sockets.ports[1]),
         config.grpc_socket_path,
-        is_encrypted=bool(config.tls_certificate),
+        is_encrypted=bool(config.tls_certificate or config.ssl_config_file),
+        is_http_encrypted=bool(config.tls_certificate),
         ready=tuple(str(each.model) for each in statuses if each.state is State.AVAILABLE),
         failed=tuple((str(each.model), each.error) for each in statuses if each.error),
     )

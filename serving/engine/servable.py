@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from model_store.digests import verify_folder
-from model_store.errors import BadVersion, EaselError
+from model_store.errors import BadVersion, EaselError, InvalidRequest
 from model_store.folder import ModelFolder
 from model_store.manifest import MANIFEST_FILE, Manifest
 from model_store.spec import ModelVersion, Signature
@@ -18,7 +18,7 @@ from serving.api.calls import SERVED_DTYPES, Prediction
 from serving.engine import foreign, saved_model
 from serving.engine.batching import Batcher
 from serving.engine.golden import check_golden, golden_of, read_golden, warm_row_seconds
-from serving.engine.limits import BatchLimits
+from serving.engine.limits import BatchLimits, BatchOverrides, with_overrides
 from serving.engine.onnx_runtime import OnnxModel
 from serving.engine.saved_model import SavedModel
 from serving.engine.session import LoadedModel
@@ -62,6 +62,7 @@ class LoadOptions:
         wide_threads: Threads of a run that is alone.
         widest_bytes: Size of a graph's file up to which it may be loaded a second time.
         read_warmup: Requests that a SavedModel's folder brings along, to be run first.
+        read_batching: How a version's folder wants its requests joined, laid over *limits*.
     """
 
     intra_op_threads: int = 1
@@ -69,6 +70,7 @@ class LoadOptions:
     wide_threads: int = 1
     widest_bytes: float = math.inf
     read_warmup: Callable[[Path], Iterable[Prediction]] = lambda _: ()
+    read_batching: Callable[[Path], BatchOverrides] = lambda _: BatchOverrides()
 
 
 def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executor) -> Servable:
@@ -76,9 +78,10 @@ def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executo
 
     Raises:
         ServableNotFound: There is no such version.
-        BadVersion: A digest, the graph, a signature or a golden answer is wrong.
+        BadVersion: A digest, the graph, a signature, a golden answer or a wish is wrong.
     """
     folder = home.folder(number)
+    options = replace(options, limits=_limits(folder, options))
     if home.needs_manifest or (folder / MANIFEST_FILE).exists():
         manifest, loaded = _open_promised(home.verify(number), folder, options)
     else:
@@ -93,6 +96,13 @@ def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executo
     except BaseException:
         loaded.close()
         raise
+
+
+def _limits(folder: Path, options: LoadOptions) -> BatchLimits:
+    try:
+        return with_overrides(options.limits, options.read_batching(folder))
+    except InvalidRequest as error:
+        raise BadVersion(f"{folder}: {error}") from error
 
 
 def _read_labels(folder: Path, manifest: Manifest) -> tuple[str, ...]:

@@ -67,6 +67,21 @@ def read_model_config_file(text: str) -> tuple[ModelConfig, ...]:
     return _models(_read(text, pb.ModelServerConfig, "model_config_file"))
 
 
+def single_model(name: str, base_path: str) -> ModelConfig:
+    """The list of one that TF Serving makes of ``model_name`` and ``model_base_path``.
+
+    Raises:
+        InvalidRequest: There is no name, or the path is no absolute one of this machine.
+    """
+    return _models(
+        pb.ModelServerConfig(
+            model_config_list=pb.ModelConfigList(
+                config=[pb.ModelConfig(name=name, base_path=base_path)]
+            )
+        )
+    )[0]
+
+
 def decode_reload_request(data: bytes) -> tuple[ModelConfig, ...]:
     """Read a ReloadConfigRequest.
 

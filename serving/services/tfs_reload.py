@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,10 @@ RELOAD = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
 
 
 def reload_methods(
-    engine: Engine, control: ModelControl, store: Path, configured: Iterable[ModelConfig] = ()
+    engine: Engine,
+    control: ModelControl,
+    store: Path,
+    configured: Callable[[], Iterable[ModelConfig]] = tuple,
 ) -> Methods:
     """The method by its full path.
 
@@ -27,13 +30,13 @@ def reload_methods(
         engine: Whose models are replaced.
         control: Who may do so.
         store: Models are loaded from here,
-        configured: and from the folders that the operator has named, no others.
+        configured: and from the folders that the operator names by now, no others.
     """
-    folders = [config.folder for config in configured]
 
     async def reload(request: bytes, call: Call) -> bytes:
         control.check(call)
         wanted = decode_reload_request(request)
+        folders = [config.folder for config in configured()]
         await engine.reconfigure([_allowed(config, store, folders) for config in wanted])
         response = pb.ReloadConfigResponse()
         response.status.SetInParent()  # OK, of which nothing is written
