@@ -23,7 +23,7 @@ from benchmarks.report import Table
 from benchmarks.rounds import Effort, Trial
 from model_store.store import Store
 
-_EFFORT, _QUICK = Effort(5, 0.8), Effort(1, 0.5)
+_EFFORT, _QUICK = Effort(5, 0.8), Effort(3, 0.5)
 _LOADS = (Load(1), Load(8), Load(32))
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.peers.graphs import Graph
 
-_WORKERS = int(os.environ.get("EASEL_BENCH_WORKERS", "2"))
-_BATCH = int(os.environ.get("EASEL_BENCH_BATCH", "64"))
+_WORKERS = int(os.environ.get("PEER_WORKERS", "2"))
+_BATCH = int(os.environ.get("PEER_BATCH", "64"))
 
 
 @bentoml.service(

@@ -15,10 +15,10 @@ import numpy as np
 
 from benchmarks.peers.graphs import MODELS, Graph
 
-_WORKERS = int(os.environ.get("EASEL_BENCH_WORKERS", "2"))
-_API_SERVERS = int(os.environ.get("EASEL_BENCH_FRONTS", "1"))
-_BATCH = int(os.environ.get("EASEL_BENCH_BATCH", "32"))
-_WAIT_S = float(os.environ.get("EASEL_BENCH_WAIT_S", "0.001"))
+_WORKERS = int(os.environ.get("PEER_WORKERS", "2"))
+_API_SERVERS = int(os.environ.get("PEER_FRONTS", "1"))
+_BATCH = int(os.environ.get("PEER_BATCH", "32"))
+_WAIT_S = float(os.environ.get("PEER_WAIT_S", "0.001"))
 
 
 class Scores(litserve.LitAPI):

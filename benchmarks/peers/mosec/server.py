@@ -12,9 +12,9 @@ from mosec import Server, Worker
 
 from benchmarks.peers.graphs import Graph
 
-_WORKERS = int(os.environ.get("EASEL_BENCH_WORKERS", "2"))
-_BATCH = int(os.environ.get("EASEL_BENCH_BATCH", "32"))
-_WAIT_MS = 1  # the shortest it has; a lone request that finds an idle worker waits it out
+_WORKERS = int(os.environ.get("PEER_WORKERS", "1"))
+_BATCH = int(os.environ.get("PEER_BATCH", "8"))
+_WAIT_MS = int(os.environ.get("PEER_WAIT_MS", "1"))
 
 
 class Numbers(Worker):
@@ -37,7 +37,7 @@ class Numbers(Worker):
 
     def forward(self, data: list[bytes]) -> list[bytes]:
         """One run for the whole batch."""
-        return self._graph.answers(data)
+        return self._graph.answers(data) if _BATCH > 1 else self._graph.answer(data)
 
 
 class MobileNet(Numbers):

@@ -17,9 +17,9 @@ from starlette.responses import Response
 
 from benchmarks.peers.graphs import MODELS, Graph
 
-_REPLICAS = int(os.environ.get("EASEL_BENCH_WORKERS", "2"))
-_BATCH = int(os.environ.get("EASEL_BENCH_BATCH", "32"))
-_WAIT_S = float(os.environ.get("EASEL_BENCH_WAIT_S", "0"))
+_REPLICAS = int(os.environ.get("PEER_WORKERS", "2"))
+_BATCH = int(os.environ.get("PEER_BATCH", "32"))
+_WAIT_S = float(os.environ.get("PEER_WAIT_S", "0"))
 
 
 @serve.deployment(
