@@ -97,6 +97,11 @@ def tfs_json(model: str, tensors: Tensors) -> Request:
     return Request(f"/v1/models/{model}:predict", body, _JSON, read)
 
 
+def renamed(api: Api, name: str) -> Api:
+    """*api* of a server that has the model under another name, such as ``{}_http``."""
+    return lambda model, tensors: api(name.format(model), tensors)
+
+
 def raw_bytes(prefix: str) -> Api:
     """Pixels in, scores out, with nothing round them; *prefix* goes before the model's name."""
 

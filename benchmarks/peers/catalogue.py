@@ -51,8 +51,15 @@ EASEL_TFS = Peer(
     {GRPC: apis.tfs_grpc, JSON: apis.tfs_json}, 1.0, has_grpc_port=True,
 )  # fmt: skip
 
+# Each protocol of the configuration that is best for it.
+_TRITON = {
+    GRPC: apis.oip_grpc,
+    BINARY: apis.renamed(apis.oip_binary, "{}_http"),
+    JSON: apis.renamed(apis.oip_json, "{}_http"),
+}
+
 PEERS = (
-    Peer("triton", "Triton 2.51, Python backend", starting.triton, _OPEN_INFERENCE, 1.1, True),
+    Peer("triton", "Triton 2.51, Python backend", starting.triton, _TRITON, 1.1, True),
     Peer(
         "mosec", "mosec 0.9.8",
         starting.script("mosec", "--address", "127.0.0.1", "--port", "{port}", "--log-level", "warning", "--timeout", "30000"),
@@ -64,7 +71,7 @@ PEERS = (
     ),
     Peer(
         "kserve", "KServe SDK 0.21",
-        starting.script("kserve", "--http_port", "{port}", "--grpc_port", "{grpc_port}", "--enable_latency_logging", "false"),
+        starting.script("kserve", "--http_port", "{port}", "--grpc_port", "{grpc_port}", "--enable_latency_logging", "false", "--workers", "2"),
         _OPEN_INFERENCE, 3.0, True,
     ),
     Peer(

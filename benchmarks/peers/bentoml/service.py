@@ -6,15 +6,14 @@ An array as a nested list of numbers is its default and three times as long.
 from __future__ import annotations
 
 import base64
-import os
 
 import bentoml
 import numpy as np
 
 from benchmarks.peers.graphs import Graph
 
-_WORKERS = int(os.environ.get("PEER_WORKERS", "2"))
-_BATCH = int(os.environ.get("PEER_BATCH", "64"))
+_WORKERS = 2
+_BATCH = 64
 
 
 @bentoml.service(

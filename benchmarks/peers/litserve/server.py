@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import argparse
 import base64
-import os
 
 import litserve
 import numpy as np
 
 from benchmarks.peers.graphs import MODELS, Graph
 
-_WORKERS = int(os.environ.get("PEER_WORKERS", "2"))
-_API_SERVERS = int(os.environ.get("PEER_FRONTS", "1"))
-_BATCH = int(os.environ.get("PEER_BATCH", "32"))
-_WAIT_S = float(os.environ.get("PEER_WAIT_S", "0.001"))
+_WORKERS = 2
+_BATCH = 32
+_WAIT_S = 0.001
 
 
 class Scores(litserve.LitAPI):
@@ -62,6 +60,6 @@ if __name__ == "__main__":
         [Scores(model) for model in MODELS], accelerator="cpu", workers_per_device=_WORKERS
     )
     server.run(
-        host="127.0.0.1", port=flags.port, num_api_servers=_API_SERVERS,
+        host="127.0.0.1", port=flags.port, num_api_servers=1,
         generate_client_file=False, log_level="warning",
     )  # fmt: skip

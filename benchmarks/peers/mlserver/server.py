@@ -1,4 +1,4 @@
-"""MLServer: a custom runtime, Open Inference over HTTP and gRPC, with adaptive batching.
+"""MLServer: a custom runtime, Open Inference over HTTP and gRPC, one process, no batching: as it was fastest.
 
 Found through ``settings.json`` and ``model-settings.json``, which the bench writes.
 """

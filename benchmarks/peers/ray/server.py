@@ -6,7 +6,6 @@ One replica a core, ``serve.batch`` in each with no waiting; bodies are raw byte
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import threading
 
@@ -17,9 +16,9 @@ from starlette.responses import Response
 
 from benchmarks.peers.graphs import MODELS, Graph
 
-_REPLICAS = int(os.environ.get("PEER_WORKERS", "2"))
-_BATCH = int(os.environ.get("PEER_BATCH", "32"))
-_WAIT_S = float(os.environ.get("PEER_WAIT_S", "0"))
+_REPLICAS = 2
+_BATCH = 32
+_WAIT_S = 0.0
 
 
 @serve.deployment(

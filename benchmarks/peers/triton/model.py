@@ -19,7 +19,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the graph."""
-        self._graph = Graph(args["model_name"])
+        self._graph = Graph(args["model_name"].removesuffix("_http"))
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One run for the whole batch."""
