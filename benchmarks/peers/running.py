@@ -78,10 +78,10 @@ class Host:
             running(command.name, command.words, port, self._bench.work, command.environment)
         )
         self.grpc = replace(self.http, address=f"127.0.0.1:{grpc_port}")
-        protocol, api = self.peer.best()
-        for model in MODELS:
-            call = to_call(api, model, 1, self._bench.store, folder / "ready.bin")
-            wait_until_ready(self.at(protocol), call)
+        for protocol, api in self.peer.asked.items():
+            for model in MODELS if (protocol, api) == self.peer.best() else MODELS[:1]:
+                call = to_call(api, model, 1, self._bench.store, folder / "ready.bin")
+                wait_until_ready(self.at(protocol), call)
         freeze(self.http)
 
     def stop(self) -> None:
