@@ -25,8 +25,9 @@ _RETRY_ONCE = {
                 "initialBackoff": "0.05s",
                 "maxBackoff": "0.05s",
                 "backoffMultiplier": 1,
-                # A prediction changes nothing, so it may be sent again.
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                # A prediction changes nothing, so it may be sent again.  We cancel none: it is
+                # gRPC itself that does, when a process forks beside a call that begins.
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ]
