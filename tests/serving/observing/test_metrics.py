@@ -17,7 +17,7 @@ from serving.observing.histograms import KINDS, Histograms, Labels, Sample
 from serving.observing.metrics import metrics_api
 from serving.services.http import HttpRequest
 from serving.services.methods import Call
-from tests.support import publish_linear
+from tests.support import ROOT, publish_linear
 
 OK = Labels("double", "1", "tfs_grpc", "OK")
 
@@ -75,6 +75,19 @@ async def test_a_scraper_may_ask_for_openmetrics(engine):
     text, content_type = await scrape(histograms, engine, b"application/openmetrics-text")
     assert content_type.startswith("application/openmetrics-text")
     assert samples_of(parse_openmetrics(text))
+
+
+async def test_every_metric_is_in_the_readme(engine):
+    histograms = Histograms()
+    histograms.add(OK, Sample(*[1.0] * 6))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    families = list(parse_text((await scrape(histograms, engine))[0]))
+    assert len(families) > 15
+    for family in families:
+        # A counter's family is named without the ending that its samples have.
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        assert name.startswith(("process_", "easel_")), name
+        assert name.startswith("process_") or f"`{name}`" in readme, f"{name} is not in the README"
 
 
 async def test_only_reading_is_allowed(engine):
