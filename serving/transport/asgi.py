@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from model_store.errors import Cancelled, DeadlineExceeded
+from model_store.errors import Cancelled
 from serving.transport.compression import too_large
 
 Event = MutableMapping[str, Any]
@@ -16,20 +15,16 @@ Send = Callable[[Event], Awaitable[None]]
 Headers = dict[bytes, bytes]
 
 
-async def read_body(
-    receive: Receive, max_bytes: int, deadline: float | None, *, frame_bytes: int = 0
-) -> bytes:
-    """The whole body, by *deadline* on the event loop's clock.
+async def read_body(receive: Receive, max_bytes: int, *, frame_bytes: int = 0) -> bytes:
+    """The whole body.
 
     Args:
         receive: ASGI's.
         max_bytes: The limit.
-        deadline: None for any.
         frame_bytes: How much of the body is not the message, and not limited.
 
     Raises:
         Cancelled: The client went away first.
-        DeadlineExceeded: The deadline came first.
         MessageTooLarge: It is longer than *max_bytes*.
     """
     event = await receive()
@@ -37,11 +32,7 @@ async def read_body(
         body: bytes = event.get("body", b"")  # most requests come whole
         if len(body) <= max_bytes + frame_bytes:
             return body
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await _join(event, receive, max_bytes, frame_bytes)
-    except TimeoutError as error:
-        raise DeadlineExceeded("the deadline passed before the whole request came") from error
+    return await _join(event, receive, max_bytes, frame_bytes)
 
 
 async def _join(event: Event, receive: Receive, max_bytes: int, frame_bytes: int) -> bytes:

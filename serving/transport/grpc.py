@@ -15,7 +15,7 @@ from serving.transport import grpc_frames as frames
 from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Headers, Receive, Send, read_body
 from serving.transport.errors import status_of
-from serving.transport.guard import unless_gone
+from serving.transport.guard import Guard
 from serving.transport.inbox import Inbox
 from serving.transport.observing import observation
 from serving.transport.options import Options
@@ -77,10 +77,11 @@ class GrpcSide:
                 has_begun = True
                 await self._converse(method, call, receive, send)
             elif isinstance(method, ServerStream):
-                request = await self._read(call, receive)
-                has_begun = True
-                answers = _send_each(method.handle(request, call), call, send)
-                await unless_gone(answers, call, receive)
+                with Guard(call.deadline) as guard:
+                    request = await self._read(call, receive)
+                    guard.watch(receive)
+                    has_begun = True
+                    await _send_each(method.handle(request, call), call, send)
             elif method.runs_model:
                 with self._admission:
                     reply = await self._reply(method, call, receive)
@@ -97,21 +98,22 @@ class GrpcSide:
         return code, message
 
     async def _reply(self, method: Unary, call: Call, receive: Receive) -> bytes:
-        request = await self._read(call, receive)
-        return await unless_gone(method.handle(request, call), call, receive)
+        with Guard(call.deadline) as guard:
+            request = await self._read(call, receive)
+            guard.watch(receive)
+            return await method.handle(request, call)
 
     async def _read(self, call: Call, receive: Receive) -> bytes:
-        body = await read_body(
-            receive, self._max_bytes, call.deadline, frame_bytes=frames.PREFIX_BYTES
-        )
+        body = await read_body(receive, self._max_bytes, frame_bytes=frames.PREFIX_BYTES)
         call.request_bytes = len(body) - frames.PREFIX_BYTES
         return frames.decode_frame(body, _encoding(call), self._max_bytes)
 
     async def _converse(self, method: BidiStream, call: Call, receive: Receive, send: Send) -> None:
         inbox = Inbox(receive, frames.FrameReader(_encoding(call), self._max_bytes))
         try:
-            answers = method.handle(inbox.messages(), call)
-            await unless_gone(_send_each(answers, call, send), call, inbox.disconnect)
+            with Guard(call.deadline) as guard:
+                guard.watch(inbox.disconnect)
+                await _send_each(method.handle(inbox.messages(), call), call, send)
         finally:
             inbox.stop()
             call.request_bytes = inbox.received_bytes

@@ -3,59 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from types import TracebackType
+from typing import Self
 
 from model_store.errors import Cancelled, DeadlineExceeded, EaselError
-from serving.services.methods import Call
 from serving.transport.asgi import Receive
 
 INTERVAL_S = 0.05
 
-ResultT = TypeVar("ResultT")
-
-
-async def unless_gone(work: Awaitable[ResultT], call: Call, receive: Receive) -> ResultT:
-    """Await *work*, but no longer than the deadline and the client's presence.
-
-    Raises:
-        DeadlineExceeded: The deadline came first.
-        Cancelled: The client went away first.
-    """
-    guard = Guard(call.deadline, receive)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if guard.reason is None:
-            raise
-        raise guard.reason from None
-    finally:
-        guard.stop()
-
 
 class Guard:
-    """Cancels the task that made it when its call is of no use any more.
+    """Cancels the task that entered it when its call is of no use any more.
+
+    The block reads the request, then calls ``watch``, then works.  It ends with
+    DeadlineExceeded when the deadline came first, with Cancelled when the client left.
 
     Most calls end before the first look, so that one costs them a timer and no task.
     After it a task waits for the disconnect and a timer for the deadline; thousands of calls
     may be waiting, so that nothing else is done for each of them.
     """
 
-    def __init__(self, deadline: float | None, receive: Receive) -> None:
+    def __init__(self, deadline: float | None) -> None:
         self.reason: EaselError | None = None
         self._deadline = deadline
-        self._receive = receive
+        self._receive: Receive | None = None
+        self._has_begun = False
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(self._loop)
         self._watch: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(self._pause_s(), self._start)
 
-    def stop(self) -> None:
-        """Watch no longer; what was seen already is of no use."""
-        self._task = None
+    def watch(self, receive: Receive) -> None:
+        """The request has come: from now on *receive* tells when the client goes."""
+        self._receive = receive
+        if self._has_begun:
+            self._follow(receive)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._task = None  # what was seen already is of no use
         self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
+        if kind is asyncio.CancelledError and self.reason is not None:
+            raise self.reason from None
 
     def _pause_s(self) -> float:
         if self._deadline is None:
@@ -66,13 +64,19 @@ class Guard:
         if self._deadline is not None and self._loop.time() >= self._deadline:
             self._expire()
             return
-        self._watch = self._loop.create_task(wait_for_disconnect(self._receive))
-        self._watch.add_done_callback(self._on_gone)
+        self._has_begun = True
+        if self._receive is not None:
+            self._follow(self._receive)
         if self._deadline is not None:
             self._timer = self._loop.call_at(self._deadline, self._expire)
 
+    def _follow(self, receive: Receive) -> None:
+        self._watch = self._loop.create_task(wait_for_disconnect(receive))
+        self._watch.add_done_callback(self._on_gone)
+
     def _expire(self) -> None:
-        self._cancel(DeadlineExceeded("the deadline passed"))
+        what = "" if self._receive is not None else " before the whole request came"
+        self._cancel(DeadlineExceeded(f"the deadline passed{what}"))
 
     def _on_gone(self, watch: asyncio.Task[None]) -> None:
         if not watch.cancelled():

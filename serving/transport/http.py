@@ -22,7 +22,7 @@ from serving.transport.cors import cross_origin_headers, is_preflight, preflight
 from serving.transport.errors import code_of, http_status_of, json_error, retry_after, status_of
 from serving.transport.grpc import is_grpc
 from serving.transport.grpc_frames import parse_timeout
-from serving.transport.guard import unless_gone
+from serving.transport.guard import Guard
 from serving.transport.observing import observation
 from serving.transport.options import Options
 from serving.transport.timing import timing_headers
@@ -94,17 +94,19 @@ class HttpSide:
 
     async def _ask(self, api: HttpApi, scope: Event, call: Call, receive: Receive) -> HttpResponse:
         method, path = scope["method"], scope["path"]
-        body = await self._read(call, receive)
-        method = "GET" if method == "HEAD" else method
-        request = HttpRequest(method, path, _query(scope["query_string"]), call.headers, body)
-        return await unless_gone(api(request, call), call, receive)
+        with Guard(call.deadline) as guard:
+            body = await self._read(call, receive)
+            guard.watch(receive)
+            method = "GET" if method == "HEAD" else method
+            request = HttpRequest(method, path, _query(scope["query_string"]), call.headers, body)
+            return await api(request, call)
 
     async def _read(self, call: Call, receive: Receive) -> bytes:
         limit = self._options.max_message_bytes
         announced = call.headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > limit:
             raise too_large(int(announced), limit)  # before any of it was taken
-        body = await read_body(receive, limit, call.deadline)
+        body = await read_body(receive, limit)
         call.request_bytes = len(body)
         encoding = call.headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding == b"identity" or not body:

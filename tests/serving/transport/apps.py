@@ -25,6 +25,12 @@ class RunningApp:
     address: str
     app: AsgiApp
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where a bare socket connects to."""
+        host, _, port = self.address.rpartition(":")
+        return host, int(port)
+
 
 @contextmanager
 def running_app(
