@@ -11,6 +11,7 @@ from tests.conformance.environments import run_in
 from tests.conformance.grpc_cases import GRPC_CASES
 from tests.conformance.http_cases import CONTROL_CASES, GET_CASES, GOOD_CASES, TOKEN
 from tests.conformance.http_mistakes import MISTAKES
+from tests.conformance.triton_server import Triton
 from tests.support import RunningServer, running_server
 
 HTTP_CASES = [*GET_CASES, *GOOD_CASES, *MISTAKES, *CONTROL_CASES]
@@ -22,17 +23,25 @@ def serving(store: Path) -> AbstractContextManager[RunningServer]:
     return running_server(store, model_control=True, model_control_token=TOKEN)
 
 
-def ask_http(triton: str, easel: str) -> dict[str, tuple[str, str]]:
-    """Triton's answer and Easel's by the case."""
+def ask(triton: Triton, store: Path) -> dict[str, tuple[str, str]]:
+    """Triton's answer and Easel's by the case; of a new server, for its statistics' sake."""
+
+    def questions() -> dict[str, tuple[str, str]]:
+        with serving(store) as easel:
+            return _ask_http(triton.http, easel.http) | _ask_grpc(triton.grpc, easel.address)
+
+    return triton.ask(questions)
+
+
+def _ask_http(triton: str, easel: str) -> dict[str, tuple[str, str]]:
     return {
         f"http {case.name}": (http_answer(triton, case), http_answer(easel, case))
         for case in HTTP_CASES
     }
 
 
-def ask_grpc(triton: str, easel: str) -> dict[str, tuple[str, str]]:
-    """Triton's answer and Easel's by the case, of one process for all calls."""
-    calls = json.dumps([[case.method, case.requests] for case in GRPC_CASES])
+def _ask_grpc(triton: str, easel: str) -> dict[str, tuple[str, str]]:
+    calls = json.dumps([[case.method, case.requests, case.token] for case in GRPC_CASES])
     answers = json.loads(run_in("triton", "grpc_calls.py", triton, easel, text=calls))
     return {
         f"grpc {case.name}": (grpc_answer(theirs), grpc_answer(ours))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tests.conformance.http_cases import LATIN, datatype, ones
+from tests.conformance.http_cases import LATIN, TOKEN, datatype, ones
 from tests.conformance.models import KINDS
 
 ROW = [1.0, 2.0, 3.0, 4.0]
@@ -20,16 +20,22 @@ _FIELDS = {"bool": "bool", "bytes": "bytes", "float32": "fp32", "float64": "fp64
 
 @dataclass(frozen=True, slots=True)
 class GrpcCase:
-    """One call, or one stream of requests, and what to call it."""
+    """One call, or one stream of requests, and what to call it; *token* goes with it."""
 
     name: str
     method: str
     requests: tuple[dict[str, object], ...]
+    token: str = ""
 
 
 def call(name: str, method: str, /, **request) -> GrpcCase:
     """A unary call."""
     return GrpcCase(name, method, (request,))
+
+
+def control(name: str, verb: str, model: str) -> GrpcCase:
+    """Loading or unloading, by who knows the token."""
+    return GrpcCase(name, f"RepositoryModel{verb}", ({"model_name": model},), TOKEN)
 
 
 def tensor(name="x", datatype="FP32", shape=(1, 4), **contents) -> dict[str, object]:
@@ -88,8 +94,6 @@ METADATA = [
     *(call(f"statistics: {name} {version}", "ModelStatistics", name=name, version=version)
       for name, version in (("judge", ""), ("judge", "1"), ("judge", "9"), ("nope", ""))),
     call("index", "RepositoryIndex"),
-    call("load: nope", "RepositoryModelLoad", model_name="nope"),
-    call("unload: nope", "RepositoryModelUnload", model_name="nope"),
     call("index: ready only", "RepositoryIndex", ready=True),
     *(call(name, name) for name in ("TraceSetting", "LogSettings", "SystemSharedMemoryStatus",
                                     "CudaSharedMemoryStatus")),
@@ -188,4 +192,20 @@ STREAMS = [
              (request(tensor("z"), raw=[RAW]), request(raw=[encoded(bytes(12))]))),
 ]  # fmt: skip
 
-GRPC_CASES: list[GrpcCase] = [*METADATA, *GOOD, *MISTAKES, *STREAMS]
+# In this order: what is unloaded is missed, and loaded again.
+CONTROL = [
+    call("load: without the token", "RepositoryModelLoad", model_name="whole"),
+    call("unload: without the token", "RepositoryModelUnload", model_name="nope"),
+    control("load: an unknown model", "Load", "nope"),
+    control("unload: an unknown model", "Unload", "nope"),
+    control("unload: a model", "Unload", "whole"),
+    call("unloaded: readiness", "ModelReady", name="whole"),
+    call("unloaded: metadata", "ModelMetadata", name="whole"),
+    replace(infer("of it", model="whole"), name="unloaded: infer"),
+    control("load: a model", "Load", "whole"),
+    call("loaded again: readiness", "ModelReady", name="whole"),
+    replace(raw_infer("of it", {"x": np.int32([[1, 2, 3]])}, model="whole"),
+            name="loaded again: infer"),
+]  # fmt: skip
+
+GRPC_CASES: list[GrpcCase] = [*METADATA, *GOOD, *MISTAKES, *STREAMS, *CONTROL]

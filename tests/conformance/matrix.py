@@ -19,6 +19,7 @@ PAGE = ROOT / "docs" / "interop.md"
 # A script, and the environment that it runs in.
 SCRIPTS = {
     "tfs_grpc.py": "tfs",
+    "tfs_aio.py": "tfs",
     "tfs_examples.py": "tfs",
     "tfs_reload.py": "tfs",
     "rest.py": "tfs",
@@ -26,6 +27,8 @@ SCRIPTS = {
     "triton_http.py": "triton",
     "kserve_sdk.py": "kserve",
     "generic_grpc.py": "tfs",
+    "web_tfs.py": "tfs",
+    "web_triton.py": "triton",
 }
 # The distributions behind the clients' names, for their versions.
 DISTRIBUTIONS = {
@@ -40,6 +43,10 @@ Written by the conformance tests (`make test TESTS=tests/conformance`): each cli
 an environment of its own, unchanged, against a server with several models and versions. A
 test fails when this page is not what they found. Where Easel answers otherwise than a real
 Triton, and why, stands in [`differences.toml`](../tests/conformance/differences.toml).
+
+The Triton whose answers Easel's are compared with is 2.51. Its gRPC front ends with SIGSEGV now
+and then when a client leaves in the middle of a call; the tests start it again then, at most
+twice, and ask everything anew.
 
 "yes" is a call that did what its client promises; a blank is one that the client does not
 have, or that is another client's to show.

@@ -13,17 +13,33 @@ from tests.conformance.models import TRITON_MODELS
 from tests.conformance.triton_server import CannotRun, Triton, triton_server
 
 
-def test_triton_serves_every_version_of_every_model(triton: Triton):
+def ready_versions(triton: Triton) -> set[tuple[str, str]]:
     request = urllib.request.Request(f"http://{triton.http}/v2/repository/index", data=b"{}")
     with urllib.request.urlopen(request, timeout=30) as response:
         index = json.load(response)
-    ready = {(item["name"], item["version"]) for item in index if item["state"] == "READY"}
+    return {(item["name"], item["version"]) for item in index if item["state"] == "READY"}
+
+
+def test_triton_serves_every_version_of_every_model(triton: Triton):
     wanted = {
         (model.name, str(number))
         for model in TRITON_MODELS
         for number in range(1, len(model.versions) + 1)
     }
-    assert ready == wanted | {("numbers", "1")}
+    assert ready_versions(triton) == wanted | {("numbers", "1")}
+
+
+def test_a_triton_that_dies_under_the_questions_is_started_again_and_asked_anew(triton: Triton):
+    asked: list[str] = []
+
+    def questions() -> set[tuple[str, str]]:
+        asked.append(triton.http)
+        if len(asked) == 1:
+            triton.process.kill()
+        return ready_versions(triton)
+
+    assert ("add", "1") in triton.ask(questions)
+    assert len(asked) == 2
 
 
 def test_triton_gives_strings_back_that_are_not_utf8(triton: Triton):

@@ -11,16 +11,20 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
+from typing import TypeVar
 
 from tests.support import ROOT, free_port
 
 ATTEMPTS = 3
 START_S = 90.0
 STOP_S = 30.0
+# Between the end of a process's connections and its own.
+DEATH_S = 10.0
 _FACTS = (
     "import importlib.util, sys, sysconfig;"
     "print(importlib.util.find_spec('pytriton').submodule_search_locations[0]);"
@@ -33,12 +37,89 @@ class CannotRun(Exception):
     """There is no Triton here; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Triton:
-    """Where one listens: ``127.0.0.1:PORT``."""
+T = TypeVar("T")
 
-    http: str
-    grpc: str
+
+@dataclass(slots=True)
+class Triton:
+    """A process, and where it listens: ``127.0.0.1:PORT``."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    http: str = ""
+    grpc: str = ""
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start it on ports that are free now, again when another process takes one first.
+
+        Raises:
+            CannotRun: It does not start.
+        """
+        for _ in range(ATTEMPTS):
+            self.http, self.grpc = (f"127.0.0.1:{free_port()}" for _ in range(2))
+            ports = ["--http-port", _port(self.http), "--grpc-port", _port(self.grpc)]
+            with self.log.open("wb") as output:
+                self.process = subprocess.Popen(
+                    [*self.command, *ports],
+                    stdout=output, stderr=subprocess.STDOUT, env=self.environment,
+                    start_new_session=True,
+                )  # fmt: skip
+            if self._is_ready():
+                return
+            self.end()
+        said = self.log.read_text(errors="replace").splitlines()
+        errors = [line for line in said if line.startswith(("E", "error"))]
+        raise CannotRun("Triton did not start:\n" + "\n".join(errors[-20:] or said[-20:]))
+
+    def ask(self, questions: Callable[[], T]) -> T:
+        """The answers of a Triton that lived through all questions.
+
+        Its gRPC front ends with SIGSEGV now and then when a client leaves in the middle of
+        a call.  It is started again then, and asked everything anew.
+
+        Raises:
+            CannotRun: It died each time.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                answers = questions()
+            except (OSError, HTTPException):
+                if not self._ends_within(DEATH_S):
+                    raise
+            else:
+                if self.process.poll() is None:
+                    return answers
+            self.start()
+        raise CannotRun(f"Triton died under the questions {ATTEMPTS} times")
+
+    def end(self) -> None:
+        """Stop it."""
+        self.process.terminate()
+        if not self._ends_within(STOP_S):
+            self.process.kill()
+            self.process.wait()
+
+    def _ends_within(self, seconds: float) -> bool:
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _is_ready(self) -> bool:
+        """Ask until it is ready; not when it ends before, or takes too long."""
+        give_up = time.monotonic() + START_S
+        while time.monotonic() < give_up:
+            try:
+                with urllib.request.urlopen(f"http://{self.http}/v2/health/ready", timeout=5):
+                    return True
+            except (urllib.error.URLError, OSError):
+                pass
+            if self._ends_within(0.1):
+                return False
+        return False
 
 
 @contextmanager
@@ -53,8 +134,7 @@ def triton_server(repository: Path, scratch: Path) -> Iterator[Triton]:
     if not python.exists():
         raise CannotRun("no environment for Triton; `make environments` makes it")
     binary, backends, libraries = _lay_out(python, scratch)
-    log = scratch / "triton.log"
-    process, triton = _start(
+    triton = Triton(
         [
             str(binary), "--model-repository", str(repository), "--backend-directory",
             str(backends), "--model-control-mode", "explicit", "--load-model", "*",
@@ -68,12 +148,13 @@ def triton_server(repository: Path, scratch: Path) -> Iterator[Triton]:
             # The backend is that environment's Python, whatever runs these tests.
             "PYTHONPATH": "",
         },
-        log,
+        scratch / "triton.log",
     )  # fmt: skip
+    triton.start()
     try:
         yield triton
     finally:
-        _end(process)
+        triton.end()
 
 
 def _lay_out(python: Path, scratch: Path) -> tuple[Path, Path, str]:
@@ -91,50 +172,5 @@ def _lay_out(python: Path, scratch: Path) -> tuple[Path, Path, str]:
     return wheel / "bin" / "tritonserver", folder.parent, libraries
 
 
-def _start(
-    command: list[str], env: dict[str, str], log: Path
-) -> tuple[subprocess.Popen[bytes], Triton]:
-    """Start it on ports that are free now, again when another process takes one first."""
-    for _ in range(ATTEMPTS):
-        triton = Triton(f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, "--http-port", _port(triton.http), "--grpc-port", _port(triton.grpc)],
-                stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True,
-            )  # fmt: skip
-        if _is_ready(process, triton):
-            return process, triton
-        _end(process)
-    said = log.read_text(errors="replace").splitlines()
-    errors = [line for line in said if line.startswith(("E", "error"))]
-    raise CannotRun("Triton did not start:\n" + "\n".join(errors[-20:] or said[-20:]))
-
-
 def _port(address: str) -> str:
     return address.rpartition(":")[2]
-
-
-def _is_ready(process: subprocess.Popen[bytes], triton: Triton) -> bool:
-    """Ask until it is ready; not when it ends before, or takes too long."""
-    give_up = time.monotonic() + START_S
-    while time.monotonic() < give_up:
-        try:
-            with urllib.request.urlopen(f"http://{triton.http}/v2/health/ready", timeout=5):
-                return True
-        except (urllib.error.URLError, OSError):
-            pass
-        try:
-            process.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        return False
-    return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -12,7 +12,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from tests.conformance.asking import ask_grpc, ask_http, serving
+from tests.conformance.asking import ask
 from tests.conformance.differences import PATH, Known, as_ours, read_differences
 from tests.conformance.models import write_store, write_triton_repository
 from tests.conformance.triton_server import triton_server
@@ -27,8 +27,8 @@ def main() -> None:
         store = write_store(root / "store")
         repository = write_triton_repository(root / "repository", store)
         (root / "triton").mkdir()
-        with triton_server(repository, root / "triton") as triton, serving(store) as easel:
-            answers = ask_http(triton.http, easel.http) | ask_grpc(triton.grpc, easel.address)
+        with triton_server(repository, root / "triton") as triton:
+            answers = ask(triton, store)
     head = PATH.read_text(encoding="utf-8").partition(_CASES)[0]
     PATH.write_text(head + _CASES + _cases(read_differences(), answers), encoding="utf-8")
 

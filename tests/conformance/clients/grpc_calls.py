@@ -2,8 +2,8 @@
 
     python grpc_calls.py ADDRESS... < calls.json > answers.json
 
-Calls are ``[[method, [request, ...]], ...]`` with requests in protobuf's JSON form; for
-each there is one text for each address: the status and message, or what was answered.
+Calls are ``[[method, [request, ...], token], ...]`` with requests in protobuf's JSON form, and
+a bearer's token or none; for each there is one text for each address: the status and message, or what was answered.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ def main(*addresses: str) -> None:
         for address in addresses
     ]
     json.dump(
-        [[answer(stub, method, requests) for stub in stubs] for method, requests in calls],
+        [[answer(stub, *call) for stub in stubs] for call in calls],
         sys.stdout,
     )
 
 
-def answer(stub, method: str, requests: list[dict]) -> list[object]:
+def answer(stub, method: str, requests: list[dict], token: str) -> list[object]:
     """``[code, details, [response, ...]]``."""
     service = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
     name = service.methods_by_name[method].input_type.name
     messages = [
         json_format.ParseDict(request, getattr(service_pb2, name)()) for request in requests
     ]
+    options = {"timeout": 20, "metadata": [("authorization", f"Bearer {token}")] if token else []}
     responses: list[object] = []
     try:
         if method == "ModelStreamInfer":
-            stream = stub.ModelStreamInfer(iter(messages), timeout=20)
+            stream = stub.ModelStreamInfer(iter(messages), **options)
             responses.extend(as_dict(response) for response in stream)
         else:
-            responses.append(as_dict(getattr(stub, method)(messages[0], timeout=20)))
+            responses.append(as_dict(getattr(stub, method)(messages[0], **options)))
     except grpc.RpcError as error:
         return [error.code().name, error.details(), responses]
     return ["OK", "", responses]

@@ -108,6 +108,12 @@ def predict_tensors(stub) -> None:
             assert output.dtype == arrays[f"in_{kind}"].dtype, kind
             np.testing.assert_array_equal(output, arrays[f"in_{kind}"])
         assert tf.make_ndarray(answer.outputs["out_bytes"]).tolist() == [["é".encode(), b""]]
+    with REPORT.feature("Predict, bfloat16"):
+        brain = tf.cast(tf.constant([[1.5, -2.0, 0.0, 3.25]]), tf.bfloat16)
+        answer = stub.Predict(with_inputs(request("brain"), x=brain.numpy()), timeout=20)
+        output = tf.make_ndarray(answer.outputs["y"])
+        assert output.dtype == tf.bfloat16.as_numpy_dtype
+        np.testing.assert_array_equal(output, brain.numpy())
     with REPORT.feature("Predict, strings"):
         words = np.array([["one", "둘"], ["", "four"]], object)
         answer = stub.Predict(with_inputs(request("text"), x=words), timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 from triton_kit import ROW, Kit, refused, response
 
@@ -108,6 +109,11 @@ async def tensors(kit: Kit) -> None:
             output = answer.as_numpy(f"out_{kind}")
             assert output.dtype == array.dtype, kind
             np.testing.assert_array_equal(output, array)
+    with kit.report.feature("infer, bfloat16"):
+        brain = ROW.astype(ml_dtypes.bfloat16)
+        output = (await kit.infer("brain", [kit.tensor("x", brain)])).as_numpy("y")
+        assert output.dtype == brain.dtype
+        np.testing.assert_array_equal(output, brain)
     with kit.report.feature("infer, strings"):
         words = np.array([[b"one", "둘".encode()]], object)
         answer = await kit.infer("text", [kit.tensor("x", words)])
