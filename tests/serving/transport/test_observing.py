@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import queue
 from collections.abc import AsyncIterator
 
@@ -118,6 +119,13 @@ def test_streams_are_told_once_with_all_their_bytes(observed):
 def test_http_requests_are_told(observed, path, body, expected):
     ask(observed[0], path, method="POST", body=body)
     assert told(observed) == expected
+
+
+def test_an_http_client_that_leaves_is_told(observed):
+    connection = http.client.HTTPConnection(observed[0], timeout=30)
+    connection.request("POST", "/page", b"hang")
+    connection.close()
+    assert told(observed)[:3] == ("/page", False, Code.CANCELLED)
 
 
 def test_the_callers_headers_are_part_of_it(observed, grpc_call):
