@@ -14,19 +14,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import Enum
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from model_store.address import check_free
 from model_store.errors import AddressTaken, EaselError
+from model_store.folder import ModelFolder
+from model_store.manifest import MANIFEST_FILE
 from model_store.settings import add_flags, read_settings
 from model_store.spec import ModelVersion
 from model_store.store import Store
 from serving.config import ServerConfig
+from serving.engine.foreign import find_graph
 from serving.engine.machine import Machine, read_machine
 from serving.engine.threads import ThreadPlan, widest_bytes
 from serving.server import plan_of
+from serving.tls import read_tls
+from serving.wanted import limits_of, monitoring_of, remarks, wanted_models
 
 _PROBE_S = 2.0
 _MIB = 1024 * 1024
@@ -74,7 +80,8 @@ def examine(config: ServerConfig, machine: Machine, plan: ThreadPlan) -> Iterato
     yield from _threads(plan)
     yield from _memory(machine)
     yield from _programs()
-    yield from _store(Store(config.store), config)
+    yield from _files(config)
+    yield from _models(config)
     for flag, port in (("--port", config.port), ("--rest_api_port", config.rest_api_port)):
         yield _port(config.host, port, flag)
 
@@ -135,6 +142,36 @@ def _programs() -> Iterator[Finding]:
     yield Finding("tensorflow", Verdict.GOOD if has_tensorflow else Verdict.NOTE, text)
 
 
+def _files(config: ServerConfig) -> Iterator[Finding]:
+    """Only what is wrong in them: few servers have any."""
+    for read in (read_tls, monitoring_of, partial(limits_of, lanes=1)):
+        try:
+            read(config)
+        except EaselError as error:
+            yield Finding("files", Verdict.BAD, f"{error}.")
+
+
+def _models(config: ServerConfig) -> Iterator[Finding]:
+    try:
+        wanted = wanted_models(config)
+    except EaselError as error:
+        yield Finding("models", Verdict.BAD, f"{error}.")
+        return
+    if wanted is None:
+        yield from _store(Store(config.store), config)
+        return
+    yield Finding("models", Verdict.GOOD, f"{_count(len(wanted), 'model')} in place of the store.")
+    for remark in remarks(wanted):
+        yield Finding("models", Verdict.NOTE, f"{remark}.")
+    for folder in [each.model_folder for each in wanted]:
+        try:
+            numbers = folder.versions()
+        except OSError:  # a remark has told it
+            continue
+        for number in numbers:
+            yield _version(folder, number)
+
+
 def _store(store: Store, config: ServerConfig) -> Iterator[Finding]:
     if not config.store.is_dir():
         yield Finding(
@@ -152,12 +189,16 @@ def _store(store: Store, config: ServerConfig) -> Iterator[Finding]:
     verdict = Verdict.GOOD if versions else Verdict.NOTE
     yield Finding("store", verdict, f"{config.store}: {count}.")
     for model in versions:
-        yield _version(store, model)
+        yield _version(store.model(model.name), model.number)
 
 
-def _version(store: Store, model: ModelVersion) -> Finding:
+def _version(home: ModelFolder, number: int) -> Finding:
+    model = ModelVersion(home.name, number)
     try:
-        manifest = store.verify(model)
+        if not home.needs_manifest and not (home.folder(number) / MANIFEST_FILE).exists():
+            graph = find_graph(model, home.folder(number))
+            return Finding(str(model), Verdict.NOTE, f"{graph.format}, without a manifest.")
+        manifest = home.verify(number)
     except EaselError as error:
         return Finding(str(model), Verdict.BAD, f"{error}; it will not be served.")
     size = sum(file.bytes for file in manifest.files.values())

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_store.errors import InvalidRequest
+from model_store.errors import EaselError, InvalidRequest
 from serving.config import ServerConfig
 from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine
@@ -134,14 +134,14 @@ class WantedModels:
             await asyncio.sleep(pause_s)
             try:
                 found = await asyncio.to_thread(wanted_models, self._config)
-            except InvalidRequest as error:
+                if found != self.configs:
+                    self.configs = found
+                    logger.info("%s has changed", self._config.model_config_file)
+                    await self.apply(engine)
+            except EaselError as error:
                 self._report(str(error))
-                continue
-            self._report("")
-            if found != self.configs:
-                self.configs = found
-                logger.info("%s has changed", self._config.model_config_file)
-                await self.apply(engine)
+            else:
+                self._report("")
 
     async def apply(self, engine: Engine) -> None:
         """Let *engine* serve them; folders that are not there yet are waited for.

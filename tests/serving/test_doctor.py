@@ -14,7 +14,7 @@ from serving.config import ServerConfig
 from serving.doctor import Finding, Verdict, as_text, examine
 from serving.engine.machine import Machine
 from serving.engine.threads import choose
-from tests.support import ROOT, easel_command, publish_linear
+from tests.support import ROOT, TIMES_TWO, easel_command, linear_graph, publish_linear
 
 HALF = Machine(8, 8, 0.5, 1 << 29)
 
@@ -68,6 +68,35 @@ def test_a_missing_store_is_bad(tmp_path):
     found = findings(tmp_path / "nowhere")
     assert found["store"].verdict is Verdict.BAD
     assert "--store" in found["store"].text
+
+
+def test_models_in_place_of_the_store_are_looked_at(tmp_path, store):
+    base = tmp_path / "base"
+    (base / "1").mkdir(parents=True)
+    (base / "2").mkdir()
+    linear_graph(base / "1" / "model.onnx", TIMES_TWO, 2.0)
+    found = findings(tmp_path / "nowhere", model_base_path=str(base), model_name="half")
+    assert found["half/1"].text == "onnx, without a manifest."
+    assert found["half/2"].verdict is Verdict.BAD
+    found = findings(store, model_base_path=str(store / "double"))
+    assert "digests are right" in found["default/1"].text
+    found = findings(store, model_base_path=str(tmp_path / "late"))
+    assert (found["models"].verdict, "store" in found) == (Verdict.NOTE, False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "topic"),
+    [
+        ({"model_base_path": "relative"}, "models"),
+        ({"model_config_file": "/no/file"}, "models"),
+        ({"monitoring_config_file": "/no/file"}, "files"),
+        ({"batching_parameters_file": "/no/file", "enable_batching": True}, "files"),
+        ({"ssl_config_file": "/no/file"}, "files"),
+    ],
+)
+def test_a_file_that_would_keep_the_server_from_starting_is_bad(store, settings, topic):
+    assert findings(store, **settings)[topic].verdict is Verdict.BAD
+    assert not {"models", "files"} & findings(store).keys()
 
 
 def test_an_empty_store_is_noted(tmp_path):

@@ -7,10 +7,13 @@ from dataclasses import fields
 
 import pytest
 
+from model_store.settings import add_flags, read_settings
 from serving.config import ServerConfig
 from serving.drop_in import (
+    OTHER_NAMES,
     WITHOUT_EFFECT,
     add_flags_without_effect,
+    add_other_names,
     explain_flags_without_effect,
 )
 
@@ -34,3 +37,13 @@ def test_nothing_is_said_of_what_was_not_given():
 
 def test_no_flag_is_both_a_setting_and_without_effect():
     assert not WITHOUT_EFFECT.keys() & {field.name for field in fields(ServerConfig)}
+
+
+@pytest.mark.parametrize(("name", "setting"), OTHER_NAMES.items())
+def test_tf_servings_name_and_ours_are_one_setting(name, setting):
+    parser = argparse.ArgumentParser()
+    add_flags(parser, ServerConfig)
+    add_other_names(parser)
+    for flag in (name, setting):
+        config = read_settings(ServerConfig, "serve", parser.parse_args([f"--{flag}=1"]), {})
+        assert getattr(config, setting) == 1

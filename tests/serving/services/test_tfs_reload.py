@@ -108,6 +108,24 @@ def test_no_folder_but_the_stores_is_loaded_from(tmp_path, store, server):
     assert factor(server, "b") == 5
 
 
+def test_folders_that_the_operator_names_are_loaded_from_too(tmp_path, store):
+    publish_linear(tmp_path / "elsewhere", "c", factor=7.0)
+    publish_linear(tmp_path / "elsewhere", "d")
+    named, other = (tmp_path / "elsewhere" / name for name in "cd")
+    settings = {"model_control": True, "model_control_token": TOKEN}
+    with running_server(store, model_base_path=str(named), **settings) as server:
+        with grpc.insecure_channel(server.address) as channel:
+            assert factor(channel, "default") == 7
+            models = (
+                config(named, "renamed", versions=(1,)),
+                config(store / "b", "b", versions=(1,)),
+            )
+            reload(channel, *models)
+            assert (factor(channel, "renamed"), factor(channel, "b")) == (7, 5)
+            code, _ = failure(reload, channel, config(other, "d"))
+            assert code is grpc.StatusCode.PERMISSION_DENIED
+
+
 def test_a_request_without_a_list_is_refused(server):
     headers = [("authorization", f"Bearer {TOKEN}")]
     code, message = failure(server.unary_unary(RELOAD), b"", timeout=10, metadata=headers)
