@@ -14,6 +14,7 @@ from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Receive, Send
 from serving.transport.grpc import GrpcSide, is_grpc
 from serving.transport.grpc_web import is_grpc_web, web_receive, web_send
+from serving.transport.guard import Patrol
 from serving.transport.http import HttpSide
 from serving.transport.options import Options
 
@@ -24,9 +25,9 @@ class AsgiApp:
     """Answers every request; counts those it has not answered yet."""
 
     def __init__(self, methods: Methods, apis: HttpApis, options: Options) -> None:
-        admission = Admission(options.max_calls)
-        self._grpc = GrpcSide(methods, options, admission)
-        self._http = HttpSide(apis, options, admission)
+        admission, patrol = Admission(options.max_calls), Patrol()
+        self._grpc = GrpcSide(methods, options, admission, patrol)
+        self._http = HttpSide(apis, options, admission, patrol)
         self._allows_cors = options.allows_cors
         self.in_flight = 0
 

@@ -15,7 +15,7 @@ from serving.transport import grpc_frames as frames
 from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Headers, Receive, Send, read_body
 from serving.transport.errors import status_of
-from serving.transport.guard import Guard
+from serving.transport.guard import Patrol
 from serving.transport.inbox import Inbox
 from serving.transport.observing import observation
 from serving.transport.options import Options
@@ -38,11 +38,14 @@ def is_grpc(content_type: bytes) -> bool:
 class GrpcSide:
     """Answers gRPC calls with the *methods*, by their full path."""
 
-    def __init__(self, methods: Methods, options: Options, admission: Admission) -> None:
+    def __init__(
+        self, methods: Methods, options: Options, admission: Admission, patrol: Patrol
+    ) -> None:
         self._methods = methods
         self._max_bytes = options.max_message_bytes
         self._observe = options.observe
         self._admission = admission
+        self._patrol = patrol
 
     async def answer(self, path: str, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer one call.
@@ -77,7 +80,7 @@ class GrpcSide:
                 has_begun = True
                 await self._converse(method, call, receive, send)
             elif isinstance(method, ServerStream):
-                with Guard(call.deadline) as guard:
+                with self._patrol.guard(call.deadline) as guard:
                     request = await self._read(call, receive)
                     guard.watch(receive)
                     has_begun = True
@@ -98,7 +101,7 @@ class GrpcSide:
         return code, message
 
     async def _reply(self, method: Unary, call: Call, receive: Receive) -> bytes:
-        with Guard(call.deadline) as guard:
+        with self._patrol.guard(call.deadline) as guard:
             request = await self._read(call, receive)
             guard.watch(receive)
             return await method.handle(request, call)
@@ -111,7 +114,7 @@ class GrpcSide:
     async def _converse(self, method: BidiStream, call: Call, receive: Receive, send: Send) -> None:
         inbox = Inbox(receive, frames.FrameReader(_encoding(call), self._max_bytes))
         try:
-            with Guard(call.deadline) as guard:
+            with self._patrol.guard(call.deadline) as guard:
                 guard.watch(inbox.disconnect)
                 await _send_each(method.handle(inbox.messages(), call), call, send)
         finally:

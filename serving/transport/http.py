@@ -22,7 +22,7 @@ from serving.transport.cors import cross_origin_headers, is_preflight, preflight
 from serving.transport.errors import code_of, http_status_of, json_error, retry_after, status_of
 from serving.transport.grpc import is_grpc
 from serving.transport.grpc_frames import parse_timeout
-from serving.transport.guard import Guard
+from serving.transport.guard import Patrol
 from serving.transport.observing import observation
 from serving.transport.options import Options
 from serving.transport.timing import timing_headers
@@ -37,10 +37,13 @@ _MILLISECONDS = re.compile(rb"[0-9]{1,10}")
 class HttpSide:
     """Answers HTTP requests with the *apis*, by the first part of their path."""
 
-    def __init__(self, apis: HttpApis, options: Options, admission: Admission) -> None:
+    def __init__(
+        self, apis: HttpApis, options: Options, admission: Admission, patrol: Patrol
+    ) -> None:
         self._apis = apis
         self._options = options
         self._admission = admission
+        self._patrol = patrol
 
     async def answer(self, scope: Event, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer one request.
@@ -94,7 +97,7 @@ class HttpSide:
 
     async def _ask(self, api: HttpApi, scope: Event, call: Call, receive: Receive) -> HttpResponse:
         method, path = scope["method"], scope["path"]
-        with Guard(call.deadline) as guard:
+        with self._patrol.guard(call.deadline) as guard:
             body = await self._read(call, receive)
             guard.watch(receive)
             method = "GET" if method == "HEAD" else method
