@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -38,6 +39,7 @@ class Http1Connection(asyncio.Protocol):
         self._waiting: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf
         self._is_leaving = False
         self._has_failed = False
         self._is_reading = True
@@ -148,7 +150,7 @@ class Http1Connection(asyncio.Protocol):
         if self._incoming is not None:
             self._incoming.feed_end()
         self._incoming = None
-        self._stop_timer()
+        self._wait_no_more()
 
     # The application's side
 
@@ -191,7 +193,7 @@ class Http1Connection(asyncio.Protocol):
         if self._is_reading and not self._transport.is_closing():
             self._is_reading = False
             self._transport.pause_reading()
-            self._stop_timer()
+            self._wait_no_more()
 
     @property
     def is_leaving(self) -> bool:
@@ -212,7 +214,7 @@ class Http1Connection(asyncio.Protocol):
 
     def _refuse(self, status: bytes, why: str) -> None:
         """Answer what is no request, if no other answer is under way, and close."""
-        self._stop_timer()
+        self._wait_no_more()
         self._is_leaving = self._has_failed = True
         if self._incoming is not None:
             self._incoming.disconnect()
@@ -230,13 +232,26 @@ class Http1Connection(asyncio.Protocol):
 
     def _wait(self, seconds: float) -> None:
         """Close unless something happens within *seconds*."""
-        self._stop_timer()
-        self._timer = self._loop.call_later(seconds, self._give_up)
+        self._due = self._loop.time() + seconds
+        # A timer that rings too early is set again then: a request moves the time four times.
+        if self._timer is None or self._due < self._timer.when():
+            self._stop_timer()
+            self._timer = self._loop.call_at(self._due, self._ring)
+
+    def _wait_no_more(self) -> None:
+        self._due = math.inf
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._loop.time() >= self._due:
+            self._give_up()
+        elif self._due < math.inf:
+            self._timer = self._loop.call_at(self._due, self._ring)
 
     def _give_up(self) -> None:
         if self._current is None or self._incoming is self._current:
