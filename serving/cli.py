@@ -90,8 +90,8 @@ async def _serve(config: ServerConfig) -> None:
     await (supervise if config.workers > 1 else serve)(config, stop, announce)
 
 
-def announce(started: Started) -> None:
-    """Say on standard output what is served and where."""
+def quieten_collector() -> None:
+    """Keep the cyclic collector out of the calls, once everything is loaded."""
     # What is here now stays: the collector, which runs when versions are unloaded, need
     # not look at it again, and then takes no time that a call would notice.
     gc.collect()
@@ -99,6 +99,11 @@ def announce(started: Started) -> None:
     # Of what a call leaves behind nothing is a cycle, but a body of JSON makes more lists
     # than the collector usually waits for: it would look for cycles in every call.
     gc.set_threshold(*_COLLECTED_AT)
+
+
+def announce(started: Started) -> None:
+    """Say on standard output what is served and where."""
+    quieten_collector()
     for model, why in started.failed:
         print(f"not served: {model}: {why}", file=sys.stderr)
     models = ", ".join(started.ready) or "no model"

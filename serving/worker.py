@@ -12,7 +12,7 @@ from typing import TextIO
 
 from model_store.errors import EaselError
 from model_store.settings import from_json
-from serving.cli import set_up_logging
+from serving.cli import quieten_collector, set_up_logging
 from serving.config import ServerConfig
 from serving.observing.sharing import Place
 from serving.server import Started, serve
@@ -44,6 +44,7 @@ async def _serve(config: ServerConfig, place: Place, supervisor: TextIO) -> None
     loop.add_reader(sys.stdin.fileno(), stop.set)
 
     def announce(started: Started) -> None:
+        quieten_collector()
         print(json.dumps(asdict(started)), file=supervisor, flush=True)
 
     await serve(config, stop, announce, place=place)
