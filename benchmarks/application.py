@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--seconds", type=float, default=1.0, help="for each figure")
     flags = parser.parse_args()
-    config = ServerConfig(store=flags.store)
+    config = ServerConfig(store=str(flags.store))
     engine = build_engine(config)
     with asyncio.Runner() as runner, TemporaryDirectory() as work:
         runner.run(engine.load_all())

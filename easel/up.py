@@ -35,7 +35,12 @@ class Child:
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     flags = _parser().parse_args(arguments)
-    if not flags.store.is_dir():
+    if "://" in flags.store:
+        raise InvalidRequest(
+            f"{flags.store} is a URL: run `easel serve --store {flags.store} --mirror_dir FOLDER` "
+            "and `easel adapter --store FOLDER`"
+        )
+    if not Path(flags.store).is_dir():
         raise InvalidRequest(f"there is no model store at {flags.store}; name one with --store")
     check_free(flags.host, flags.port, _REMEDY.format(flag="--port"))
     check_free("127.0.0.1", flags.grpc_port, _REMEDY.format(flag="--grpc-port"))
@@ -63,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="easel up", description="Start server and adapter together."
     )
-    parser.add_argument("--store", type=Path, default=Path("model_store/models"))
+    parser.add_argument("--store", default="model_store/models")
     parser.add_argument("--host", default="127.0.0.1", help="the adapter's address")
     parser.add_argument("--port", type=int, default=8080, help="the adapter's HTTP port")
     parser.add_argument("--grpc-port", type=int, default=8500, help="the server's gRPC port")
@@ -74,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 @contextmanager
 def _children(flags: argparse.Namespace) -> Iterator[tuple[Child, ...]]:
     """Both processes, ended in the end: first who asks, then who answers."""
-    store = str(flags.store)
+    store = flags.store
     server = [
         "serve", "--store", store, "--port", str(flags.grpc_port),
         "--rest_api_port", str(flags.rest_port),

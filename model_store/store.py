@@ -45,7 +45,7 @@ class Store:
             names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
         except OSError as error:
             raise EaselError(f"the model store {self.root} cannot be read: {error}") from error
-        return tuple(name for name in names if _NAME.fullmatch(name) and self.versions(name))
+        return tuple(name for name in names if is_name(name) and self.versions(name))
 
     def model(self, name: str) -> ModelFolder:
         """One model's folder, whether it is there or not.
@@ -131,13 +131,18 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_name(name: str) -> bool:
+    """Whether a model may be called *name*."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> str:
     """Give back *name* if it can name a model.
 
     Raises:
         InvalidRequest: It could leave the store, or hide in it.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidRequest(
             f"{name!r} cannot name a model; use letters, digits, '.', '_' and '-', "
             "beginning with a letter or digit"

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
@@ -21,6 +22,7 @@ from serving.drop_in import (
     add_other_names,
     explain_flags_without_effect,
 )
+from serving.mirroring import open_mirror, with_mirror_dir
 from serving.server import Started, build_control, serve
 from serving.supervisor import supervise
 from serving.tls import read_tls
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     set_up_logging()
     for sentence in explain_flags_without_effect(flags):
         logger.warning("%s", sentence)
+    config = with_mirror_dir(config, os.environ)
     _check(config)
     asyncio.run(_serve(config))
     return 0
@@ -65,7 +68,10 @@ def _check(config: ServerConfig) -> None:
         InvalidRequest: There is one.
         AddressTaken: A port is another program's.
     """
-    if wanted_models(config) is None and not config.store.is_dir():
+    mirror = open_mirror(config)
+    if mirror is not None:
+        mirror.claim()
+    elif wanted_models(config) is None and not Path(config.store).is_dir():
         raise InvalidRequest(
             f"there is no model store at {config.store}; name one with --store, "
             "or one model with --model_base_path"

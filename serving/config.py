@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +10,9 @@ class ServerConfig:
     """Settings of ``easel serve``; each is a flag, ``EASEL_SERVE_NAME`` and a key of [serve].
 
     Attributes:
-        store: Folder of the model store.
+        store: Folder of the model store, or its URL in a bucket, such as s3://bucket/models.
+        mirror_dir: Where the local copy of a bucket is; one in the user's cache if empty.
+        mirror_poll_s: Seconds between looks at the bucket, at least 1.
         model_name: What callers call the model of `model_base_path`.
         model_base_path: Folder of one model to serve in place of the store; none if empty.
         model_config_file: File that lists the models to serve; wins over a base path.
@@ -52,7 +53,9 @@ class ServerConfig:
         model_control_token_file: A file that holds the token.
     """
 
-    store: Path = Path("model_store/models")
+    store: str = "model_store/models"
+    mirror_dir: str = ""
+    mirror_poll_s: float = 10.0
     model_name: str = "default"
     model_base_path: str = ""
     model_config_file: str = ""

@@ -18,6 +18,7 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 
 from model_store.address import check_free
 from model_store.errors import AddressTaken, EaselError
@@ -30,6 +31,7 @@ from serving.config import ServerConfig
 from serving.engine.foreign import find_graph
 from serving.engine.machine import Machine, read_machine
 from serving.engine.threads import ThreadPlan, widest_bytes
+from serving.mirroring import is_url, local_store, open_mirror, with_mirror_dir
 from serving.server import plan_of
 from serving.tls import read_tls
 from serving.wanted import limits_of, monitoring_of, remarks, wanted_models
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     add_flags(parser, ServerConfig)
     flags = parser.parse_args(arguments)
-    config = read_settings(ServerConfig, "serve", flags, os.environ)
+    config = with_mirror_dir(read_settings(ServerConfig, "serve", flags, os.environ), os.environ)
     machine = read_machine()
     plan = plan_of(config, machine)
     findings = list(examine(config, machine, plan))
@@ -158,7 +160,7 @@ def _models(config: ServerConfig) -> Iterator[Finding]:
         yield Finding("models", Verdict.BAD, f"{error}.")
         return
     if wanted is None:
-        yield from _store(Store(config.store), config)
+        yield from _bucket(config) if is_url(config.store) else _store(Path(config.store))
         return
     yield Finding("models", Verdict.GOOD, f"{_count(len(wanted), 'model')} in place of the store.")
     for remark in remarks(wanted):
@@ -172,22 +174,37 @@ def _models(config: ServerConfig) -> Iterator[Finding]:
             yield _version(folder, number)
 
 
-def _store(store: Store, config: ServerConfig) -> Iterator[Finding]:
-    if not config.store.is_dir():
-        yield Finding(
-            "store", Verdict.BAD, f"There is no folder {config.store}; name one with --store."
-        )
+def _bucket(config: ServerConfig) -> Iterator[Finding]:
+    """What is in a bucket, and in its copy here if there is one yet."""
+    try:
+        folder, mirror = local_store(config), open_mirror(config)
+        assert mirror is not None
+        found = mirror.look()
+    except EaselError as error:
+        yield Finding("bucket", Verdict.BAD, f"{error}.")
+    else:
+        count = f"{_count(len(found), 'model')}, {_count(sum(found.values()), 'version')}"
+        verdict = Verdict.GOOD if found else Verdict.NOTE
+        yield Finding("bucket", verdict, f"{count}; copied to {folder}.")
+    if config.mirror_dir and Path(config.mirror_dir).is_dir():
+        yield from _store(Path(config.mirror_dir))
+
+
+def _store(folder: Path) -> Iterator[Finding]:
+    store = Store(folder)
+    if not folder.is_dir():
+        yield Finding("store", Verdict.BAD, f"There is no folder {folder}; name one with --store.")
         return
     try:
         versions = [
             ModelVersion(name, number) for name in store.models() for number in store.versions(name)
         ]
     except (EaselError, OSError) as error:
-        yield Finding("store", Verdict.BAD, f"{config.store} cannot be read: {error}")
+        yield Finding("store", Verdict.BAD, f"{folder} cannot be read: {error}")
         return
     count = f"{_count(len(store.models()), 'model')}, {_count(len(versions), 'version')}"
     verdict = Verdict.GOOD if versions else Verdict.NOTE
-    yield Finding("store", verdict, f"{config.store}: {count}.")
+    yield Finding("store", verdict, f"{folder}: {count}.")
     for model in versions:
         yield _version(store.model(model.name), model.number)
 

@@ -18,6 +18,7 @@ from serving.engine.machine import Machine, read_machine
 from serving.engine.servable import LoadOptions
 from serving.engine.threads import ThreadPlan, choose, widest_bytes
 from serving.listeners import Listening
+from serving.mirroring import Mirroring, local_store
 from serving.observing.setup import Observing, start_observing
 from serving.observing.sharing import Place
 from serving.services.control import ModelControl, read_control
@@ -87,7 +88,7 @@ def build_engine(config: ServerConfig) -> Engine:
     )
     if config.enable_per_model_batching_parameters:
         options = replace(options, read_batching=batching_of)
-    return Engine(Store(config.store), options, lifecycle)
+    return Engine(Store(local_store(config)), options, lifecycle)
 
 
 def build_control(config: ServerConfig) -> ModelControl:
@@ -116,7 +117,7 @@ def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
 def build_methods(config: ServerConfig, engine: Engine, named: NamedModels = tuple) -> Methods:
     """Every gRPC method by its full path."""
     control = build_control(config)
-    reload = reload_methods(engine, control, config.store, named)
+    reload = reload_methods(engine, control, local_store(config), named)
     methods = {**tfs_methods(engine), **reload, **oip_methods(engine, control)}
     methods = {**methods, **health_methods(engine, methods)}
     return {**methods, **reflection_methods(methods)} if config.enable_reflection else methods
@@ -173,7 +174,7 @@ async def serve(
         announce: Called once, when everything is loaded.
         place: Among the processes of ours that listen on the same ports.
     """
-    wanted = WantedModels(config)
+    wanted, mirroring = WantedModels(config), Mirroring(config)
     engine = build_engine(config)
     observing = start_observing(config, engine, place)
     app = build_app(config, engine, observing, wanted.named)
@@ -184,7 +185,12 @@ async def serve(
         try:
             await servers.start()
             following = asyncio.create_task(
-                _follow(wanted, engine, lambda: announce(_started(config, engine, sockets)))
+                _follow(
+                    mirroring,
+                    wanted,
+                    engine,
+                    lambda: announce(_started(config, engine, sockets)),
+                )
             )
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -195,12 +201,16 @@ async def serve(
             engine.drain()  # health says no first
         finally:
             await servers.drain()
+            mirroring.close()
             observing.close()
             engine.close()
 
 
-async def _follow(wanted: WantedModels, engine: Engine, announce: Callable[[], None]) -> None:
-    """Load everything, say so, and follow the disk from then on."""
+async def _follow(
+    mirroring: Mirroring, wanted: WantedModels, engine: Engine, announce: Callable[[], None]
+) -> None:
+    """Load everything, say so, and follow bucket and disk from then on."""
+    await mirroring.begin()
     await wanted.apply(engine)
     announce()
     await asyncio.gather(engine.watch(), wanted.follow(engine))

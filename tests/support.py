@@ -99,7 +99,9 @@ class RunningServer:
 @contextmanager
 def running_server(store: Path, **settings: object) -> Iterator[RunningServer]:
     """Serve *store* on a port that the system chooses, until the block ends."""
-    config = replace(ServerConfig(store=store, port=0, rest_api_port=0, drain_s=5.0), **settings)  # type: ignore[arg-type]
+    config = replace(
+        ServerConfig(store=str(store), port=0, rest_api_port=0, drain_s=5.0), **settings
+    )  # type: ignore[arg-type]
     ready: list[RunningServer] = []
     begun = threading.Event()
     failure: list[BaseException] = []

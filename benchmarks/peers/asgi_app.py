@@ -7,7 +7,6 @@ does it beside its server.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from benchmarks.inputs import STORE_VARIABLE
 from serving.config import ServerConfig
@@ -15,7 +14,7 @@ from serving.observing.setup import start_observing
 from serving.server import build_app, build_engine
 from serving.transport.asgi import Event, Receive, Send
 
-_config = ServerConfig(store=Path(os.environ[STORE_VARIABLE]))
+_config = ServerConfig(store=os.environ[STORE_VARIABLE])
 _engine = build_engine(_config)
 _app = build_app(_config, _engine, start_observing(_config, _engine, None))
 

@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Path:
 
 def findings(store: Path, **settings) -> dict[str, Finding]:
     """By topic; of several the last one."""
-    config = ServerConfig(store=store, **{"port": 0, "rest_api_port": 0, **settings})
+    config = ServerConfig(store=str(store), **{"port": 0, "rest_api_port": 0, **settings})
     return {each.topic: each for each in examine(config, HALF, choose(HALF))}
 
 
@@ -49,7 +49,7 @@ def test_a_good_store_on_a_small_machine_is_well(store):
 def test_the_choice_of_threads_is_explained(store):
     reasons = [
         each.text
-        for each in examine(ServerConfig(store=store), HALF, choose(HALF))
+        for each in examine(ServerConfig(store=str(store)), HALF, choose(HALF))
         if each.topic == "threads"
     ]
     assert reasons[0] == "8 cores, and time for 0.5 of them: 1 core can be kept busy."

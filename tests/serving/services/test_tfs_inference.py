@@ -34,7 +34,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture
 async def engine(store):
-    engine = build_engine(ServerConfig(store=store))
+    engine = build_engine(ServerConfig(store=str(store)))
     await engine.load_all()
     yield engine
     engine.close()
@@ -133,7 +133,7 @@ async def test_a_model_that_reads_examples_itself_gets_them_serialized(ask):
 
 async def test_a_saved_model_parses_the_examples_in_its_graph(store, saved_models, tmp_path):
     shutil.copytree(saved_models / "many", tmp_path / "many" / "1")
-    engine = build_engine(ServerConfig(store=store))
+    engine = build_engine(ServerConfig(store=str(store)))
     try:
         await engine.load_all([ModelConfig("many", tmp_path / "many", needs_manifest=False)])
         wanted = given(example(x=[0.0, 0.0]), example(x=[5.0, 5.0]))

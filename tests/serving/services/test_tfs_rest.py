@@ -35,7 +35,7 @@ def store(tmp_path_factory):
 @pytest.fixture
 async def ask(store):
     """Ask the API as a client would; the answer's JSON."""
-    engine = build_engine(ServerConfig(store=store))
+    engine = build_engine(ServerConfig(store=str(store)))
     await engine.load_all()
     api = tfs_http_api(engine)
 
