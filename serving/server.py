@@ -27,6 +27,7 @@ from serving.services.http import HttpApis
 from serving.services.methods import Methods
 from serving.services.oip import oip_methods
 from serving.services.oip_http import oip_http
+from serving.services.openapi import openapi_apis
 from serving.services.reflection import reflection_methods
 from serving.services.tfs import tfs_methods
 from serving.services.tfs_reload import reload_methods
@@ -131,6 +132,7 @@ def build_apis(config: ServerConfig, engine: Engine, observing: Observing) -> Ht
     """
     apis = {
         **health_apis(engine),
+        **openapi_apis(),
         "metrics": observing.metrics,
         "monitoring": observing.metrics,  # TF Serving's /monitoring/prometheus/metrics
         "v1": tfs_http_api(engine),
