@@ -18,21 +18,12 @@ from serving.engine.engine import Engine
 from serving.services import oip_models as models
 from serving.services.control import ModelControl
 from serving.services.methods import BidiStream, Call, Methods, Unary
+from serving.services.oip_absent import NOT_SUPPORTED
 from serving.services.oip_repository import load_model, repository_index, unload_model
 from serving.services.oip_statistics import statistics
 from serving.services.oip_stream import stream_infer
 
 _NOBODY = ModelControl()
-_NO_SHARED_MEMORY = "this server shares no memory with its clients; send the tensors in the request"
-NOT_SUPPORTED = {
-    **{
-        kind + verb: _NO_SHARED_MEMORY
-        for kind in ("SystemSharedMemory", "CudaSharedMemory")
-        for verb in ("Status", "Register", "Unregister")
-    },
-    "TraceSetting": "traces are configured when the server starts, not by its clients",
-    "LogSettings": "the log is configured when the server starts, not by its clients",
-}
 
 
 def oip_methods(engine: Engine, control: ModelControl = _NOBODY) -> Methods:
@@ -100,6 +91,8 @@ def _model_methods(engine: Engine) -> Methods:
 def _repository_methods(engine: Engine, control: ModelControl) -> Methods:
     async def index(request: bytes, call: Call) -> bytes:
         message = parse(pb.RepositoryIndexRequest, request)
+        if message.repository_name:
+            raise Unsupported("'repository_name' specification is not supported")
         entries = repository_index(engine, only_ready=message.ready)
         return _fill(pb.RepositoryIndexResponse(), {"models": entries})
 

@@ -18,6 +18,7 @@ from serving.services import oip_models as models
 from serving.services.control import ModelControl
 from serving.services.http import HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
+from serving.services.oip_absent import not_found
 from serving.services.oip_repository import load_model, repository_index, unload_model
 from serving.services.oip_statistics import statistics
 
@@ -48,10 +49,11 @@ def oip_http(engine: Engine, control: ModelControl = _NOBODY) -> HttpApi:
     """The API of /v2; *control* says who may load models."""
 
     async def answer(request: HttpRequest, call: Call) -> HttpResponse:
-        route, name, version = _find_route(request.path.split("/")[2:])
+        parts = request.path.split("/")[2:]
+        route, name, version = _find_route(parts)
         # A slash at the end is another path, and /v2/ is not /v2.
         if route is None or request.path.endswith("/"):
-            return _json({"error": "Not Found"}, 404)
+            return _json({"error": not_found(parts)}, 404)
         if request.method != route.method:
             return _other_method(route, request.method)
         ref = decode_model_ref(name, version)

@@ -47,17 +47,22 @@ async def load_model(
         parameters: Names of what else is asked for.
 
     Raises:
-        InvalidRequest: Another configuration or files are sent along.
+        InvalidRequest: There is a parameter, as another configuration, or files.
         EaselError: The caller may not, there is no such model, or it cannot be loaded.
     """
     control.check(call)
     for parameter in parameters:
-        if parameter == "config" or parameter.startswith("file:"):
-            raise InvalidRequest(
-                f"parameter '{parameter}': models are loaded from the store as they are; "
-                "publish a version there"
-            )
+        raise InvalidRequest(_why_not(parameter))
     await engine.load_model(name)
+
+
+def _why_not(parameter: str) -> str:
+    if parameter != "config" and not parameter.startswith("file:"):
+        return f"unrecognized load parameter '{parameter}'."
+    return (
+        f"parameter '{parameter}': models are loaded from the store as they are; "
+        "publish a version there"
+    )
 
 
 async def unload_model(engine: Engine, control: ModelControl, call: Call, name: str) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from tests.conformance.answers import grpc_answer, http_answer
 from tests.conformance.environments import run_in
-from tests.conformance.grpc_cases import GRPC_CASES
+from tests.conformance.grpc_cases import CALLS, CONTROL
 from tests.conformance.http_cases import CONTROL_CASES, GET_CASES, GOOD_CASES, TOKEN
 from tests.conformance.http_mistakes import MISTAKES
+from tests.conformance.parameter_cases import GRPC_PARAMETERS, HTTP_PARAMETERS
 from tests.conformance.triton_server import Triton
 from tests.support import RunningServer, running_server
 
-HTTP_CASES = [*GET_CASES, *GOOD_CASES, *MISTAKES, *CONTROL_CASES]
+HTTP_CASES = [*GET_CASES, *GOOD_CASES, *MISTAKES, *HTTP_PARAMETERS, *CONTROL_CASES]
+GRPC_CASES = [*CALLS, *GRPC_PARAMETERS, *CONTROL]
 NAMES = [f"http {case.name}" for case in HTTP_CASES] + [f"grpc {case.name}" for case in GRPC_CASES]
 
 

@@ -208,4 +208,4 @@ CONTROL = [
             name="loaded again: infer"),
 ]  # fmt: skip
 
-GRPC_CASES: list[GrpcCase] = [*METADATA, *GOOD, *MISTAKES, *STREAMS, *CONTROL]
+CALLS: list[GrpcCase] = [*METADATA, *GOOD, *MISTAKES, *STREAMS]

@@ -191,3 +191,12 @@ async def mistakes(kit: Kit) -> None:
             await kit.infer("pair", [kit.tensor("a", ROW[:, :3])])
         async with refused(wrong, "unexpected inference output 'q' for model 'add'"):
             await kit.row(outputs=kit.outputs("q"))
+    with kit.report.feature("shared memory, traces and logs, refused with the reason"):
+        absent = "404" if kit.is_http else "UNIMPLEMENTED"
+        for method, text in (
+            ("get_system_shared_memory_status", "shares no memory"),
+            ("get_trace_settings", "traces are configured when the server starts"),
+            ("get_log_settings", "the log is configured when the server starts"),
+        ):
+            async with refused(absent, text):
+                await kit.ask(method)

@@ -11,7 +11,7 @@ import pytest
 
 from serving.api import oip
 from serving.api.protos import inference_pb2 as pb
-from serving.services.oip import NOT_SUPPORTED
+from serving.services.oip_absent import NOT_SUPPORTED
 from tests.support import BUNDLED_STORE, RunningServer
 
 GOLDEN = np.load(BUNDLED_STORE / "numbers" / "1" / "golden.npz")
@@ -126,3 +126,10 @@ def test_what_is_not_supported_says_why(call, method):
         call(oip.SERVICE + method, pb.ServerLiveRequest())
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert raised.value.details() == NOT_SUPPORTED[method]
+
+
+def test_there_is_one_repository_and_it_has_no_name(call):
+    with pytest.raises(grpc.RpcError) as raised:
+        call(oip.REPOSITORY_INDEX, pb.RepositoryIndexRequest(repository_name="other"))
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "'repository_name' specification is not supported" in raised.value.details()

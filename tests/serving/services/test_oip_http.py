@@ -247,3 +247,21 @@ async def test_what_was_run_is_in_the_statistics(ask):
         assert (batch["batch_size"], batch["compute_infer"]["count"]) == (2, 1)
     with pytest.raises(ServableNotFound, match="Request for unknown model: 'nope' is not found"):
         await ask("GET", "/v2/models/nope/stats")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("trace/setting", "traces are configured when the server starts"),
+        ("models/double/trace/setting", "traces are configured when the server starts"),
+        ("logging", "the log is configured when the server starts"),
+        ("systemsharedmemory/status", "shares no memory"),
+        ("cudasharedmemory/region/r/register", "shares no memory"),
+        ("models/double/generate", "there is no generate extension"),
+        ("models/double/versions/1/generate_stream", "there is no generate extension"),
+    ],
+)
+async def test_what_triton_has_and_this_server_does_not_is_told(ask, path, words):
+    response = await ask("POST", f"/v2/{path}")
+    assert response.status == 404
+    assert words in value(response)["error"]

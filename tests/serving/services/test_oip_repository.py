@@ -123,9 +123,17 @@ async def test_a_model_that_is_not_in_the_store_is_not_found(controlled, verb):
         await controlled["http"](verb, "nope", Call(headers=KNOWS))
 
 
-async def test_a_model_is_loaded_as_it_is_in_the_store(engine):
+@pytest.mark.parametrize(
+    ("parameter", "words"),
+    [
+        ("config", "publish a version there"),
+        ("file:1/model.onnx", "publish a version there"),
+        ("strange", "unrecognized load parameter 'strange'"),
+    ],
+)
+async def test_a_model_is_loaded_as_it_is_in_the_store(engine, parameter, words):
     api = oip_http(engine, ModelControl(b"secret"))
-    body = json.dumps({"parameters": {"config": "{}"}}).encode()
+    body = json.dumps({"parameters": {parameter: "{}"}}).encode()
     request = HttpRequest("POST", "/v2/repository/models/double/load", body=body)
-    with pytest.raises(InvalidRequest, match="publish a version there"):
+    with pytest.raises(InvalidRequest, match=words):
         await api(request, Call(headers=KNOWS))
