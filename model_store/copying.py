@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from model_store import manifest as manifests
@@ -40,7 +40,8 @@ def claim(folder: Path, url: str) -> None:
             # Several processes may do so at once; they write the same.
             written = folder / f"{UNFINISHED}{os.getpid()}"
             written.write_text(url, encoding="utf-8")
-            written.replace(marker)
+            with suppress(FileNotFoundError):  # another one was faster, and cleans up already
+                written.replace(marker)
         owner = marker.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InvalidRequest(f"{folder} cannot be used: {error}") from error

@@ -215,7 +215,7 @@ class Mirror:
 
     def _list(self, name: str) -> dict[str, bool]:
         """What is in a folder of the bucket, and whether it is a folder itself."""
-        path = f"{self.root}/{name}".rstrip("/")
+        path = f"{self.root}/{name}".rstrip("/") or "/"
         found = {
             entry["name"].rstrip("/"): entry["type"] == "directory"
             for entry in self.remote.ls(path, detail=True)
