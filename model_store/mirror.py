@@ -224,7 +224,9 @@ class Mirror:
         return {each.rpartition("/")[2]: kind for each, kind in found.items() if each != path}
 
     def _read(self, name: str) -> bytes:
-        data: bytes = self.remote.cat_file(f"{self.root}/{name}", 0, MAX_TEXT_BYTES + 1)
+        # Not cat_file: asked for more than there is, some servers refuse all of it.
+        with self.remote.open(f"{self.root}/{name}", "rb") as file:
+            data: bytes = file.read(MAX_TEXT_BYTES + 1)
         return data
 
 
@@ -255,4 +257,5 @@ def _versions_in(listing: Mapping[str, bool]) -> list[int]:
 
 
 def _words(error: Exception) -> str:
-    return str(error) or repr(error)
+    # Some of a bucket's own errors are a bare path, or say nothing at all.
+    return str(error) if isinstance(error, EaselError) else f"{type(error).__name__}: {error}"

@@ -33,13 +33,8 @@ class FaultyFileSystem(LocalFileSystem):
         self.fault("ls", path)
         return super().ls(path, **options)
 
-    def cat_file(self, path, *limits, **options):
-        self.fault("cat", path)
-        return super().cat_file(path, *limits, **options)
-
     def open(self, path, *modes, **options):
-        if not path.endswith(".json"):  # those are read by cat_file, which opens them as well
-            self.fault("open", path)
+        self.fault("read" if path.endswith(".json") else "open", path)
         return super().open(path, *modes, **options)
 
 
