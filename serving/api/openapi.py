@@ -11,6 +11,8 @@ from serving.api.openapi_schemas import SCHEMAS, ref
 
 _JSON = "application/json"
 _TEXT = "text/plain"
+_BINARY = "application/octet-stream"
+_JSON_LENGTH = "Inference-Header-Content-Length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Operation:
         body: Name of the request's schema; empty for a GET.
         is_body_required: Whether an empty body is a mistake.
         answer_type: The media type of the answer.
+        is_binary: Whether tensors may follow the JSON as bytes, both ways.
         others: More statuses that are answered as the error is not, with their schema.
     """
 
@@ -33,6 +36,7 @@ class Operation:
     body: str = ""
     is_body_required: bool = True
     answer_type: str = _JSON
+    is_binary: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,7 +88,9 @@ def _open_inference(target: str) -> Iterator[Operation]:
     yield Operation(f"{target}/ready", "Whether a model can be called", "ModelReady")
     yield Operation(f"{target}/config", "A model's configuration", "ModelConfig")
     yield Operation(f"{target}/stats", "What a model has done", "Statistics")
-    yield Operation(f"{target}/infer", "Run a model", "InferResponse", "InferRequest")
+    yield Operation(
+        f"{target}/infer", "Run a model", "InferResponse", "InferRequest", is_binary=True
+    )
 
 
 def document() -> dict[str, Any]:
@@ -123,7 +129,19 @@ def _describe(operation: Operation) -> dict[str, Any]:
             "required": operation.is_body_required,
             "content": {_JSON: {"schema": ref(operation.body)}},
         }
+    if operation.is_binary:
+        _add_binary(described)
     return described
+
+
+def _add_binary(described: dict[str, Any]) -> None:
+    """Open Inference's binary tensors: JSON of a length told in a header, then bytes."""
+    length = {"description": "How much of the body is JSON.", "schema": {"type": "integer"}}
+    described["parameters"].append({"name": _JSON_LENGTH, "in": "header", **length})
+    described["requestBody"]["content"][_BINARY] = {}
+    answer = described["responses"]["200"]
+    answer["content"][_BINARY] = {}
+    answer["headers"] = {_JSON_LENGTH: length}
 
 
 def _content(description: str, name: str, kind: str) -> dict[str, Any]:

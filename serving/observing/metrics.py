@@ -21,7 +21,7 @@ from prometheus_client.utils import floatToGoString
 from serving.engine.engine import Engine
 from serving.observing.histograms import KINDS, Labels
 from serving.observing.sharing import Counts
-from serving.services.http import HttpApi, HttpRequest, HttpResponse
+from serving.services.http import ALLOW_GET, HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
 
 
@@ -54,7 +54,7 @@ def metrics_api(counts: Callable[[], Counts], engine: Engine) -> HttpApi:
 
     async def metrics(request: HttpRequest, _call: Call) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
-            return HttpResponse(b'{"error": "use GET"}', 405)
+            return HttpResponse(b'{"error": "use GET"}', 405, headers=(ALLOW_GET,))
         encode, content_type = choose_encoder(request.headers.get(b"accept", b"").decode("latin-1"))
         return HttpResponse(encode(registry), content_type=content_type.encode())
 

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Iterable
 from model_store.errors import ServableNotFound
 from serving.api import health
 from serving.engine.engine import Engine
-from serving.services.http import HttpApis, HttpRequest, HttpResponse
+from serving.services.http import ALLOW_GET, HttpApis, HttpRequest, HttpResponse
 from serving.services.methods import Call, Methods, ServerStream, Unary
 
 _WATCH_INTERVAL_S = 0.25
+_TEXT = b"text/plain"
 
 
 def health_methods(engine: Engine, paths: Iterable[str]) -> Methods:
@@ -56,9 +57,9 @@ def _page(request: HttpRequest, path: str, *, is_well: bool) -> HttpResponse:
     if request.path != path:
         return _text(404, b"not found\n")
     if request.method != "GET":
-        return _text(405, b"use GET\n")
+        return HttpResponse(b"use GET\n", 405, _TEXT, headers=(ALLOW_GET,))
     return _text(200, b"ok\n") if is_well else _text(503, b"not ready\n")
 
 
 def _text(status: int, body: bytes) -> HttpResponse:
-    return HttpResponse(body, status, b"text/plain")
+    return HttpResponse(body, status, _TEXT)

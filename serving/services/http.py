@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from serving.services.methods import Call
 
 JSON = b"application/json"
+# Says with a 405 that a page can only be read.
+ALLOW_GET = (b"allow", b"GET, HEAD")
 
 
 @dataclass(frozen=True, slots=True)

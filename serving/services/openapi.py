@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serving.api.json_text import dump_json
 from serving.api.openapi import document
-from serving.services.http import HttpApis, HttpRequest, HttpResponse
+from serving.services.http import ALLOW_GET, HttpApis, HttpRequest, HttpResponse
 from serving.services.methods import Call
 
 
@@ -16,7 +16,7 @@ def openapi_apis() -> HttpApis:
         if request.path != "/openapi.json":
             return HttpResponse(b'{"error": "Not Found"}', 404)
         if request.method != "GET":
-            return HttpResponse(b'{"error": "use GET"}', 405, headers=((b"allow", b"GET, HEAD"),))
+            return HttpResponse(b'{"error": "use GET"}', 405, headers=(ALLOW_GET,))
         return HttpResponse(text)
 
     return {"openapi.json": page}

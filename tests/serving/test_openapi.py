@@ -69,6 +69,12 @@ def test_every_first_part_that_is_answered_is_described(server: RunningServer):
     assert ask(server.http, "/openapi.json/x").status == 404
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json"])
+def test_a_page_that_is_only_read_says_so(server: RunningServer, path):
+    answer = ask(server.http, path, method="DELETE")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
 def test_every_route_of_open_inference_is_described():
     described = set()
     for each in operations():
@@ -98,6 +104,17 @@ def test_a_right_request_has_the_answer_that_is_described(server: RunningServer,
     )
     response = case.call_and_validate(base_url=f"http://{server.http}", checks=CHECKS)
     assert response.status_code == 200
+
+
+def test_an_answer_in_binary_is_described(server: RunningServer):
+    image = {"name": "image", "datatype": "UINT8", "shape": [1, 28, 28, 1], "data": PIXELS}
+    case = SCHEMA["/v2/models/{model}/infer"]["POST"].Case(
+        path_parameters={"model": "numbers"},
+        body={"inputs": [image], "parameters": {"binary_data_output": True}},
+        media_type="application/json",
+    )
+    response = case.call_and_validate(base_url=f"http://{server.http}", checks=CHECKS)
+    assert response.headers["content-type"] == ["application/octet-stream"]
 
 
 @pytest.mark.parametrize(
