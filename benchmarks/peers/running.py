@@ -13,7 +13,7 @@ from benchmarks.contenders import Bench, wait_until_ready
 from benchmarks.load import Call, Load, Slice, measure
 from benchmarks.peers import environments
 from benchmarks.peers.apis import to_call
-from benchmarks.peers.catalogue import EASEL, EASEL_TFS, GRPC, Peer
+from benchmarks.peers.catalogue import EASEL, EASEL_IN_TWO, EASEL_TFS, GRPC, Peer
 from benchmarks.peers.graphs import MODELS
 from benchmarks.peers.starting import Place
 from benchmarks.processes import (
@@ -69,7 +69,7 @@ class Host:
         Raises:
             BenchError: It cannot be installed or started, or answers wrongly.
         """
-        python = Path(sys.executable) if self.peer is EASEL else environments.ensure(self.peer.name)
+        python = Path(sys.executable) if self.peer.is_ours else environments.ensure(self.peer.name)
         folder = Path(mkdtemp(prefix=f"{self.peer.name}-", dir=self._bench.work))
         port = free_port()
         grpc_port = free_port() if self.peer.has_grpc_port else port
@@ -115,14 +115,14 @@ def all_started(
     """Ourselves and every peer that runs here; why another does not goes into *notes*."""
     found: list[tuple[Peer, Host]] = []
     with ExitStack() as stack:
-        for peer in (EASEL, *peers):
+        for peer in (EASEL, EASEL_IN_TWO, *peers):
             print(f"  starting {peer.title}", file=sys.stderr, flush=True)
             host = Host(bench, peer)
             stack.callback(host.stop)
             try:
                 host.start()
             except BenchError as error:
-                if peer is EASEL:
+                if peer.is_ours:
                     raise
                 host.stop()
                 notes.append(f"{peer.title} was not measured: {error}")

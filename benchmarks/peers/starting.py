@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contenders import Command
@@ -52,6 +52,12 @@ class Place:
 
 
 Start = Callable[[Place], Command]
+
+
+def easel_in_two(place: Place) -> Command:
+    """``easel serve`` with a process for each of two cores, as KServe and Triton have them."""
+    command = easel(place)
+    return replace(command, words=[*command.words, "--workers", "2"])
 
 
 def easel(place: Place) -> Command:
