@@ -24,6 +24,11 @@ class Peer(NamedTuple):
     server: tuple[str, int] | None
     scheme: str
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.scheme == "https"
+
 
 def peer_of(transport: asyncio.BaseTransport) -> Peer:
     """Both ends of a connection."""

@@ -134,7 +134,10 @@ class Exchange:
         elif is_old:
             lines.append(b"connection: keep-alive\r\n")
         lines.append(b"\r\n")
-        return b"".join(lines)
+        text = b"".join(lines)
+        if text.count(b"\n") != len(lines) or text.count(b"\r") != len(lines):
+            raise ValueError("a header with a line break in it")
+        return text
 
     async def _send_body(self, body: bytes, *, has_more: bool) -> None:
         text, self._start = self._start, b""

@@ -28,8 +28,9 @@ class FrameReader:
         self._max_header_bytes = max_header_bytes
         self._buffer = b""
         self._has_preface = False
-        self._has_settings = False
+        self.has_settings = False
         self._block: list[bytes] = []
+        self._block_bytes = 0
         self._block_of: Frame | None = None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -66,10 +67,10 @@ class FrameReader:
 
     def _read(self, kind: int, flags: int, number: int, payload: bytes) -> Frame | None:
         size = len(payload)
-        if not self._has_settings:
+        if not self.has_settings:
             if kind != frames.SETTINGS or flags & frames.ACK:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS")
-            self._has_settings = True
+            self.has_settings = True
         if kind == frames.CONTINUATION or self._block_of is not None:
             return self._continue(kind, flags, number, payload)
         if kind in {frames.DATA, frames.HEADERS}:
@@ -84,6 +85,7 @@ class FrameReader:
         if flags & frames.END_HEADERS:
             return frame
         self._block_of, self._block = frame, [payload]
+        self._block_bytes = len(payload)
         return None
 
     def _continue(self, kind: int, flags: int, number: int, payload: bytes) -> Frame | None:
@@ -92,7 +94,8 @@ class FrameReader:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted")
         self._block.append(payload)
         # Empty pieces count too: a block must not come in endlessly many.
-        if sum(map(len, self._block)) + 64 * len(self._block) > self._max_header_bytes:
+        self._block_bytes += len(payload) + 64
+        if self._block_bytes > self._max_header_bytes:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many headers")
         if not flags & frames.END_HEADERS:
             return None

@@ -34,7 +34,7 @@ class Http1Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._header_bytes = 0
+        self._header_bytes = self._untold = 0
         self._incoming: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._current: Exchange | None = None
@@ -50,7 +50,7 @@ class Http1Connection(asyncio.Protocol):
         """Wait for a request."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._writer = Writer(transport)
+        self._writer = Writer(transport, self._limits.unread_s)
         self.write, self.writable = self._writer.write, self._writer.writable
         self._peer = peer_of(transport)
         self._wait(self._limits.headers_s)
@@ -60,9 +60,13 @@ class Http1Connection(asyncio.Protocol):
         if self._has_failed:
             return
         try:
-            if self._incoming is None:  # the parser keeps what it has not understood yet
-                self._count(len(data) if self._header_bytes else 0)
+            self._untold += len(data)
             self._parser.feed_data(data)
+            if self._untold > self._limits.header_bytes:  # the parser keeps what has no end yet
+                raise _TooLong(f"a line of more than {self._limits.header_bytes} bytes")
+            if self._writer.is_behind():
+                self._is_reading = False
+                self._transport.pause_reading()
         except httptools.HttpParserUpgrade:
             # Nobody here speaks what was asked for; RFC 9110, section 7.8, lets us go on.
             self._is_leaving = True
@@ -84,7 +88,10 @@ class Http1Connection(asyncio.Protocol):
         self._is_leaving = True
         if self._current is not None:
             self._current.hang_up()
-        return self._incoming is None and self._current is not None
+        stays = self._incoming is None and self._current is not None and not self._peer.is_secure
+        if not stays:
+            self._writer.close()
+        return stays
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Tell every application that its client has gone."""
@@ -92,7 +99,7 @@ class Http1Connection(asyncio.Protocol):
         for exchange in (self._incoming, self._current, *self._waiting):
             if exchange is not None:
                 exchange.disconnect()
-        self._writer.resume()
+        self._writer.lose()
         self._on_end(self)
 
     def pause_writing(self) -> None:
@@ -102,6 +109,7 @@ class Http1Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         self._writer.resume()
+        self.read_on()
 
     # httptools' callbacks
 
@@ -119,12 +127,12 @@ class Http1Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        self._headers.append((name.lower(), value))
         self._count(len(name) + len(value) + 32)
+        if self._incoming is None:  # what follows a body is no header (RFC 9110, section 6.5.1)
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The application can begin."""
-        self._header_bytes = 0
         method = self._parser.get_method()
         version = self._parser.get_http_version()
         scope = make_scope(version, method, self._target, self._headers, self._peer)
@@ -141,6 +149,7 @@ class Http1Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
+        self._untold = 0
         if self._incoming is not None and self._incoming.feed(body) > _UNREAD_BYTES:
             self._hold_back()
         self._wait(self._limits.stall_s)
@@ -150,6 +159,7 @@ class Http1Connection(asyncio.Protocol):
         if self._incoming is not None:
             self._incoming.feed_end()
         self._incoming = None
+        self._untold = 0
         self._wait_no_more()
 
     # The application's side
@@ -160,6 +170,7 @@ class Http1Connection(asyncio.Protocol):
 
     async def _run(self, exchange: Exchange) -> None:
         """The application's whole work on one request, whatever becomes of it."""
+        await self.writable()  # one that asks ahead must take the answers
         try:
             await self._app(exchange.scope, exchange.receive, exchange.send)
         except Exception:
@@ -173,7 +184,7 @@ class Http1Connection(asyncio.Protocol):
             self._transport.abort()  # a half answer must not look like a whole one
         elif self._is_leaving or not exchange.keeps_alive or exchange is self._incoming:
             # What is still to come of an unread body could not be told from a request.
-            self._transport.close()
+            self._end(is_unread=exchange is self._incoming)
         elif self._waiting:
             self.read_on()
             self._begin(self._waiting.popleft())
@@ -185,7 +196,7 @@ class Http1Connection(asyncio.Protocol):
 
     def read_on(self) -> None:
         """The application has caught up with what came."""
-        if not self._is_reading and not self._transport.is_closing():
+        if not (self._is_reading or self._transport.is_closing() or self._writer.is_behind()):
             self._is_reading = True
             self._transport.resume_reading()
 
@@ -206,7 +217,7 @@ class Http1Connection(asyncio.Protocol):
         """Close when what has begun is answered."""
         self._is_leaving = True
         if self._current is None and self._incoming is None:
-            self._transport.close()
+            self._writer.close()
 
     def abort(self) -> None:
         """Close at once."""
@@ -222,10 +233,19 @@ class Http1Connection(asyncio.Protocol):
             text = ('{"error": "not an HTTP request: ' + _ascii(why) + '"}\n').encode()
             head = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             self.write(head % (status, len(text)) + text)
-            # A close with input unread would reset the connection, and the answer be lost.
-            self._loop.call_later(_LINGER_S, self._transport.close)
+            self._end(is_unread=True)
+
+    def _end(self, *, is_unread: bool) -> None:
+        """Close; with input unread that would reset the connection, and the answer be lost."""
+        if not is_unread:
+            self._writer.close()
+            return
+        self._is_leaving = self._has_failed = True
+        self.read_on()
+        self._loop.call_later(_LINGER_S, self._writer.close)
 
     def _count(self, size: int) -> None:
+        self._untold = 0
         self._header_bytes += size
         if self._header_bytes > self._limits.header_bytes:
             raise _TooLong(f"more than {self._limits.header_bytes} bytes of headers")
@@ -255,7 +275,7 @@ class Http1Connection(asyncio.Protocol):
 
     def _give_up(self) -> None:
         if self._current is None or self._incoming is self._current:
-            self._transport.close()
+            self._writer.close()
 
 
 class _TooLong(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from serving.sockets import frames
 from serving.sockets.asgi import App, Event, peer_of
@@ -12,6 +12,7 @@ from serving.sockets.budget import Budget
 from serving.sockets.frame_reader import FRAME_BYTES, Frame, FrameReader
 from serving.sockets.frames import ConnectionFault, ErrorCode, StreamFault
 from serving.sockets.limits import Limits
+from serving.sockets.patience import Patience
 from serving.sockets.request_headers import HeaderReader
 from serving.sockets.stream import Stream
 from serving.sockets.windows import ReceiveWindow
@@ -40,7 +41,7 @@ class Http2Connection(asyncio.Protocol):
         self._running = 0
         self._last = 0
         self._peer_window = frames.DEFAULT_WINDOW
-        self._refuses = False
+        self._is_leaving = self._refuses = False
         self._has_failed = False
         self.send_window = frames.DEFAULT_WINDOW
         self.frame_bytes = frames.DEFAULT_FRAME_BYTES
@@ -49,9 +50,10 @@ class Http2Connection(asyncio.Protocol):
         """Say what this side takes."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._writer = Writer(transport)
+        self._writer = Writer(transport, self._limits.unread_s)
         self.write, self.writable = self._writer.write, self._writer.writable
         self._headers = HeaderReader(self._limits.header_bytes, peer_of(transport))
+        self._patience = Patience(self, self._limits)
         settings = (
             (frames.MAX_CONCURRENT_STREAMS, self._limits.streams),
             (frames.INITIAL_WINDOW_SIZE, self._limits.stream_window_bytes),
@@ -71,14 +73,17 @@ class Http2Connection(asyncio.Protocol):
                     self._handle(frame)
                 except StreamFault as fault:
                     self._reset(frame.stream, fault.code)
+            if self._writer.is_behind():
+                self._transport.pause_reading()
         except ConnectionFault as fault:
             self._fail(fault.code, str(fault))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Tell every application that its client has gone."""
+        self._patience.stop()
         for stream in self._streams.values():
             stream.disconnect()
-        self._writer.resume()
+        self._writer.lose()
         self._on_end(self)
 
     def pause_writing(self) -> None:
@@ -88,6 +93,12 @@ class Http2Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The peer has caught up."""
         self._writer.resume()
+        self._transport.resume_reading()
+
+    def eof_received(self) -> bool:
+        """The peer has gone."""
+        self._writer.close()
+        return False
 
     # Frames in, the most frequent first.
 
@@ -161,11 +172,18 @@ class Http2Connection(asyncio.Protocol):
             stream = self._streams.get(frame.stream)
             if stream is not None:
                 stream.send_window = _widened(stream.send_window, credit, StreamFault)
-                stream.widen()
+                stream.widen(self.send_window)
             return
         self.send_window = _widened(self.send_window, credit, ConnectionFault)
-        for each in tuple(self._streams.values()):
-            each.widen()
+        self._share_window()
+
+    def _share_window(self) -> None:
+        """Wake no more streams than there is room for: a byte of credit must not wake all."""
+        room = self.send_window
+        for each in self._streams.values():
+            if room <= 0:
+                break
+            room -= each.widen(room)
 
     def _on_ping(self, frame: Frame) -> None:
         if frame.stream or len(frame.payload) != 8:
@@ -182,18 +200,22 @@ class Http2Connection(asyncio.Protocol):
         self._budget.spend()
         if frame.flags & frames.ACK:
             return
+        window = self._peer_window
         for name, value in frames.decode_settings(frame.payload):
+            self._budget.spend()
             if name == frames.INITIAL_WINDOW_SIZE:
-                self._change_windows(value)
+                window = value
             elif name == frames.MAX_FRAME_SIZE:
                 self.frame_bytes = min(value, FRAME_BYTES)
+        if window != self._peer_window:
+            self._change_windows(window)
         self.write(frames.encode_frame(frames.SETTINGS, frames.ACK, 0))
 
     def _change_windows(self, size: int) -> None:
         change, self._peer_window = size - self._peer_window, size
-        for stream in tuple(self._streams.values()):
+        for stream in self._streams.values():
             stream.send_window += change
-            stream.widen()
+        self._share_window()
 
     def _on_reset(self, frame: Frame) -> None:
         if not 0 < frame.stream <= self._last or len(frame.payload) != 4:
@@ -223,12 +245,14 @@ class Http2Connection(asyncio.Protocol):
             if not stream.is_answered and not stream.is_gone:
                 self._reset(stream.number, ErrorCode.INTERNAL_ERROR)
             self._streams.pop(stream.number, None)
+            if stream.wanted:
+                self._share_window()
             self._credit_connection(stream.unread)
             self._running -= 1
             if stream.is_answered:
                 self._budget.earn(Budget.FOR_REQUEST)
             if self._refuses and not self._running:
-                self._transport.close()
+                self._writer.close()
 
     def note_sent(self) -> None:
         """A piece of a body was sent, which the peer will acknowledge."""
@@ -252,6 +276,29 @@ class Http2Connection(asyncio.Protocol):
         stream = self._streams.pop(number, None)
         if stream is not None:
             stream.disconnect()
+            if stream.wanted:
+                self._share_window()  # what it was woken for is free again
+
+    # What is looked at from time to time
+
+    @property
+    def streams(self) -> Mapping[int, Stream]:
+        """What is under way."""
+        return self._streams
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest stream."""
+        return self._last
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether the peer has said that it speaks HTTP/2."""
+        return self._reader.has_settings
+
+    def give_up(self, number: int) -> None:
+        """End a stream that goes nowhere."""
+        self._reset(number, ErrorCode.CANCEL)
 
     # The end
 
@@ -260,13 +307,16 @@ class Http2Connection(asyncio.Protocol):
         self._has_failed = True
         self.write(frames.encode_goaway(self._last, code, why))
         # A close with input unread would reset the connection, and GOAWAY be lost with it.
-        self._loop.call_later(_LINGER_S, self._transport.close)
+        self._loop.call_later(_LINGER_S, self._writer.close)
 
     def leave(self) -> None:
         """Ask the client to connect elsewhere; close when what has begun is done.
 
         In two steps (RFC 9113, section 6.8), so that requests under way are not refused.
         """
+        if self._is_leaving:
+            return
+        self._is_leaving = True
         # In this order: some clients take nothing but answers after a GOAWAY.
         ping = frames.encode_frame(frames.PING, 0, 0, _DRAIN_PING)
         self.write(ping + frames.encode_goaway(frames.MAX_STREAM, ErrorCode.NO_ERROR))
@@ -278,7 +328,7 @@ class Http2Connection(asyncio.Protocol):
         self._refuses = True
         self.write(frames.encode_goaway(self._last, ErrorCode.NO_ERROR))
         if not self._running:
-            self._transport.close()
+            self._writer.close()
 
     def abort(self) -> None:
         """Close at once."""

@@ -6,6 +6,8 @@ in order, also of a stream that is refused.
 
 from __future__ import annotations
 
+import re
+
 from hpack import Decoder, HPACKError
 from hpack.exceptions import OversizedHeaderListError
 
@@ -15,6 +17,8 @@ from serving.sockets.frames import ConnectionFault, ErrorCode, StreamFault
 _PSEUDO = {b":method", b":scheme", b":path", b":authority"}
 # Of HTTP/1.1; they have no meaning here (RFC 9113, section 8.2.2).
 _FORBIDDEN = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+# Whoever copies a header on must not be made to write two (RFC 9113, section 8.2.1).
+_BREAKS = re.compile(rb"[\0\r\n]")
 _REMEMBERED = 64
 _REMEMBERED_BYTES = 512
 
@@ -81,6 +85,8 @@ def make_request_scope(fields: list[tuple[bytes, bytes]], peer: Peer) -> Event:
     pseudo: dict[bytes, bytes] = {}
     headers: list[tuple[bytes, bytes]] = []
     for name, value in fields:
+        if not name or _BREAKS.search(value) or _BREAKS.search(name):
+            raise _malformed(f"header {name!r} is empty or has a line break in it")
         if name[:1] == b":":
             if headers or name in pseudo or name not in _PSEUDO:
                 raise _malformed(f"pseudo header {name!r} out of place")

@@ -37,7 +37,9 @@ class SocketServer:
         self._app = app
         self._limits = limits
         self._servers: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        # With the timer that retires each; None while it is not known what it speaks.
+        self._connections: dict[Connection, asyncio.TimerHandle | None] = {}
+        self._is_closing = False
         self._all_gone = asyncio.Event()
         self._all_gone.set()
 
@@ -80,33 +82,35 @@ class SocketServer:
 
     def greet(self, chooser: _Chooser) -> None:
         """A connection is there, encrypted if it is to be."""
-        self._connections.add(chooser)
+        self._connections[chooser] = None
         self._all_gone.clear()
+        if self._is_closing:  # TLS took its time
+            chooser.abort()
 
     def adopt(self, chooser: _Chooser, *, is_http2: bool) -> asyncio.Protocol:
         """The protocol that goes on where *chooser* has read enough."""
         kind: Callable[..., Http1Connection | Http2Connection]
         kind = Http2Connection if is_http2 else Http1Connection
         connection = kind(self._app, self._limits, self.forget)
-        self._connections.remove(chooser)
-        self._connections.add(connection)
+        timer: asyncio.TimerHandle | None = None
         if self._limits.max_age_s:
             loop = asyncio.get_running_loop()
-            loop.call_later(self._limits.max_age_s, self._retire, connection)
+            timer = loop.call_later(self._limits.max_age_s, connection.leave)
+        self._connections.pop(chooser)
+        self._connections[connection] = timer
         return connection
-
-    def _retire(self, connection: Connection) -> None:
-        if connection in self._connections:
-            connection.leave()
 
     def forget(self, connection: Connection) -> None:
         """A connection has ended."""
-        self._connections.discard(connection)
+        timer = self._connections.pop(connection, None)
+        if timer is not None:  # it would keep the connection's memory until then
+            timer.cancel()
         if not self._connections:
             self._all_gone.set()
 
     async def close(self, grace_s: float) -> None:
         """Accept no more, let what has begun finish for *grace_s* seconds, then end the rest."""
+        self._is_closing = True
         for server in self._servers:
             server.close()
         for connection in tuple(self._connections):

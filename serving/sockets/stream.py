@@ -8,6 +8,7 @@ from typing import Protocol
 from serving.sockets import frames
 from serving.sockets.asgi import DISCONNECT, Event, Headers
 from serving.sockets.frames import ErrorCode
+from serving.sockets.limits import Limits
 from serving.sockets.windows import ReceiveWindow
 
 
@@ -57,6 +58,10 @@ class Stream:
         self._has_trailers = False
         self._news: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
+        self.wanted = 0
+        self._has_begun = False
+        self._has_moved = True
+        self._still_since = 0.0
 
     # What the connection tells.
 
@@ -65,6 +70,7 @@ class Stream:
         if data:
             self._parts.append(data)
             self.unread += len(data)
+        self._has_moved = True
         self.is_body_done = self.is_body_done or is_last
         _wake(self._news)
 
@@ -74,9 +80,23 @@ class Stream:
         _wake(self._news)
         _wake(self._room)
 
-    def widen(self) -> None:
-        """The peer can take more."""
-        _wake(self._room)
+    def widen(self, room: int) -> int:
+        """The peer can take *room* bytes more; returns how many of them are taken here."""
+        size = min(self.wanted, self.send_window, room)
+        if size > 0:
+            _wake(self._room)
+        return max(size, 0)
+
+    def is_stuck(self, now: float, limits: Limits) -> bool:
+        """Whether the peer has kept this waiting for too long."""
+        if self._has_moved:
+            self._has_moved, self._still_since = False, now
+            return False
+        if self.wanted:
+            return now - self._still_since >= limits.unread_s
+        # An answer that has begun may be a conversation, in which silence is allowed.
+        is_idle = not (self.is_body_done or self.unread or self._has_begun)
+        return is_idle and now - self._still_since >= limits.stall_s
 
     # What the application calls.
 
@@ -110,6 +130,7 @@ class Stream:
             raise ConnectionResetError("the client went away")
         kind = event["type"]
         if kind == "http.response.start":
+            self._has_begun = True
             self._has_trailers = event.get("trailers", False)
             self._start = self._head(frames.encode_headers(event["headers"], event["status"]))
         elif kind == "http.response.body":
@@ -155,9 +176,12 @@ class Stream:
         while at < len(body):
             size = min(self.send_window, link.send_window, link.frame_bytes, len(body) - at)
             if size <= 0:
+                self.wanted = len(body) - at
                 self._room = asyncio.get_running_loop().create_future()
                 await self._room
+                self.wanted = 0
             else:
+                self._has_moved = True
                 self.send_window -= size
                 link.send_window -= size
                 last = is_end and at + size == len(body)

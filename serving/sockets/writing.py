@@ -1,23 +1,32 @@
-"""Writing no faster than the peer reads."""
+"""Writing no faster than the peer reads, and not for ever to one that does not read."""
 
 from __future__ import annotations
 
 import asyncio
 
+_BEHIND_BYTES = 1024 * 1024
+
 
 class Writer:
     """Passes asyncio's pause and resume on to whoever waits to write."""
 
-    __slots__ = ("_is_paused", "_resumed", "_transport")
+    __slots__ = (
+        "_is_paused", "_loop", "_resumed", "_taken", "_timer", "_transport", "_unread_s", "_written",
+    )  # fmt: skip
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, unread_s: float) -> None:
         self._transport = transport
+        self._unread_s = unread_s
+        self._loop = asyncio.get_running_loop()
         self._is_paused = False
         self._resumed: asyncio.Event | None = None
+        self._written = self._taken = 0
+        self._timer: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes) -> None:
         """Send now, or as soon as the peer takes it."""
         if not self._transport.is_closing():
+            self._written += len(data)
             self._transport.write(data)
 
     async def writable(self) -> None:
@@ -27,13 +36,44 @@ class Writer:
                 self._resumed = asyncio.Event()
             await self._resumed.wait()
 
+    def is_behind(self) -> bool:
+        """Whether so much waits for the peer that nothing more should be asked by it."""
+        return self._is_paused and self._transport.get_write_buffer_size() > _BEHIND_BYTES
+
     def pause(self) -> None:
         """The peer reads slower than is written."""
         self._is_paused = True
+        self._watch()
 
     def resume(self) -> None:
-        """The peer has caught up, or has gone."""
+        """The peer has caught up."""
         self._is_paused = False
         if self._resumed is not None:
             self._resumed.set()
             self._resumed = None
+
+    def close(self) -> None:
+        """Send what is written, as long as the peer takes it, and close."""
+        if not self._transport.is_closing():
+            self._transport.close()
+            self._watch()
+
+    def lose(self) -> None:
+        """The connection has gone."""
+        self.resume()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _watch(self) -> None:
+        if self._timer is None:
+            self._taken = self._written - self._transport.get_write_buffer_size()
+            self._timer = self._loop.call_later(self._unread_s, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._is_paused and not self._transport.is_closing():
+            return
+        if self._written - self._transport.get_write_buffer_size() <= self._taken:
+            self._transport.abort()
+        else:
+            self._watch()

@@ -22,10 +22,11 @@ async def said(port: int, data: bytes, *, ends: bool = False) -> bytes:
     writer.write(data)
     if ends:
         writer.write_eof()
-    async with asyncio.timeout(WAIT_S):
-        answer = await reader.read()
-    writer.close()
-    return answer
+    try:
+        async with asyncio.timeout(WAIT_S):
+            return await reader.read()
+    finally:
+        writer.close()
 
 
 def post(body: bytes, more: bytes = b"") -> bytes:
