@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from serving.sockets import frames
 from serving.sockets.asgi import App, Event, peer_of
@@ -15,7 +15,7 @@ from serving.sockets.limits import Limits
 from serving.sockets.patience import Patience
 from serving.sockets.request_headers import HeaderReader
 from serving.sockets.stream import Stream
-from serving.sockets.windows import ReceiveWindow
+from serving.sockets.windows import ReceiveWindow, share, widened
 from serving.sockets.writing import Writer
 
 logger = logging.getLogger(__name__)
@@ -34,12 +34,12 @@ class Http2Connection(asyncio.Protocol):
         self._limits = limits
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
-        self._reader = FrameReader(limits.header_bytes)
+        self.reader = FrameReader(limits.header_bytes)
         self._budget = Budget(self._loop.time)
         self._window = ReceiveWindow(limits.window_bytes)
-        self._streams: dict[int, Stream] = {}
+        self.streams: dict[int, Stream] = {}
         self._running = 0
-        self._last = 0
+        self.newest = 0
         self._peer_window = frames.DEFAULT_WINDOW
         self._is_leaving = self._refuses = False
         self._has_failed = False
@@ -68,11 +68,11 @@ class Http2Connection(asyncio.Protocol):
         if self._has_failed:
             return
         try:
-            for frame in self._reader.feed(data):
+            for frame in self.reader.feed(data):
                 try:
                     self._handle(frame)
                 except StreamFault as fault:
-                    self._reset(frame.stream, fault.code)
+                    self.reset(frame.stream, fault.code)
             if self._writer.is_behind():
                 self._transport.pause_reading()
         except ConnectionFault as fault:
@@ -81,7 +81,7 @@ class Http2Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Tell every application that its client has gone."""
         self._patience.stop()
-        for stream in self._streams.values():
+        for stream in self.streams.values():
             stream.disconnect()
         self._writer.lose()
         self._on_end(self)
@@ -95,10 +95,9 @@ class Http2Connection(asyncio.Protocol):
         self._writer.resume()
         self._transport.resume_reading()
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> None:
         """The peer has gone."""
         self._writer.close()
-        return False
 
     # Frames in, the most frequent first.
 
@@ -121,7 +120,7 @@ class Http2Connection(asyncio.Protocol):
             self._budget.spend()
 
     def _on_data(self, frame: Frame) -> None:
-        if not 0 < frame.stream <= self._last:
+        if not 0 < frame.stream <= self.newest:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "DATA without a stream")
         is_last = bool(frame.flags & frames.END_STREAM)
         if frame.payload:
@@ -129,7 +128,7 @@ class Http2Connection(asyncio.Protocol):
         elif not is_last:
             self._budget.spend()
         self._window.take(frame.wire_bytes)
-        stream = self._streams.get(frame.stream)
+        stream = self.streams.get(frame.stream)
         if stream is None or stream.is_body_done or stream.is_answered:
             # It was under way when the stream ended.
             self._budget.spend()
@@ -141,12 +140,12 @@ class Http2Connection(asyncio.Protocol):
 
     def _on_headers(self, frame: Frame) -> None:
         is_last = bool(frame.flags & frames.END_STREAM)
-        if frame.stream <= self._last:
+        if frame.stream <= self.newest:
             self._on_trailers(frame, is_last=is_last)
             return
         if frame.stream % 2 == 0:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a client's streams have odd numbers")
-        self._last = frame.stream
+        self.newest = frame.stream
         scope = self._headers.scope(frame.payload)
         if self._refuses or self._running >= self._limits.streams:
             self._budget.spend()
@@ -155,7 +154,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _on_trailers(self, frame: Frame, *, is_last: bool) -> None:
         self._headers.decode(frame.payload)
-        stream = self._streams.get(frame.stream)
+        stream = self.streams.get(frame.stream)
         if stream is None:
             self._budget.spend()
         elif not is_last or stream.is_body_done:
@@ -164,26 +163,18 @@ class Http2Connection(asyncio.Protocol):
             stream.feed(b"", is_last=True)
 
     def _on_window_update(self, frame: Frame) -> None:
-        if len(frame.payload) != 4 or frame.stream > self._last:
+        if len(frame.payload) != 4 or frame.stream > self.newest:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a damaged WINDOW_UPDATE")
         self._budget.spend()
         credit = int.from_bytes(frame.payload, "big") & frames.MAX_WINDOW
         if frame.stream:
-            stream = self._streams.get(frame.stream)
+            stream = self.streams.get(frame.stream)
             if stream is not None:
-                stream.send_window = _widened(stream.send_window, credit, StreamFault)
+                stream.send_window = widened(stream.send_window, credit, StreamFault)
                 stream.widen(self.send_window)
             return
-        self.send_window = _widened(self.send_window, credit, ConnectionFault)
-        self._share_window()
-
-    def _share_window(self) -> None:
-        """Wake no more streams than there is room for: a byte of credit must not wake all."""
-        room = self.send_window
-        for each in self._streams.values():
-            if room <= 0:
-                break
-            room -= each.widen(room)
+        self.send_window = widened(self.send_window, credit, ConnectionFault)
+        share(self.send_window, self.streams)
 
     def _on_ping(self, frame: Frame) -> None:
         if frame.stream or len(frame.payload) != 8:
@@ -207,18 +198,15 @@ class Http2Connection(asyncio.Protocol):
                 window = value
             elif name == frames.MAX_FRAME_SIZE:
                 self.frame_bytes = min(value, FRAME_BYTES)
-        if window != self._peer_window:
-            self._change_windows(window)
+        change, self._peer_window = window - self._peer_window, window
+        if change:
+            for stream in self.streams.values():
+                stream.send_window += change
+            share(self.send_window, self.streams)
         self.write(frames.encode_frame(frames.SETTINGS, frames.ACK, 0))
 
-    def _change_windows(self, size: int) -> None:
-        change, self._peer_window = size - self._peer_window, size
-        for stream in self._streams.values():
-            stream.send_window += change
-        self._share_window()
-
     def _on_reset(self, frame: Frame) -> None:
-        if not 0 < frame.stream <= self._last or len(frame.payload) != 4:
+        if not 0 < frame.stream <= self.newest or len(frame.payload) != 4:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "RST_STREAM without a stream")
         self._budget.spend()
         # What runs still counts: resetting is no way round the limit of streams.
@@ -230,7 +218,7 @@ class Http2Connection(asyncio.Protocol):
         window = ReceiveWindow(self._limits.stream_window_bytes)
         stream = Stream(self, number, scope, window, self._peer_window)
         stream.is_body_done = is_last
-        self._streams[number] = stream
+        self.streams[number] = stream
         self._running += 1
         # The stream keeps it: the loop itself has only a weak reference.
         stream.task = self._loop.create_task(self._run(stream))
@@ -243,10 +231,10 @@ class Http2Connection(asyncio.Protocol):
             logger.exception("the application failed at %s", stream.scope["path"])
         finally:
             if not stream.is_answered and not stream.is_gone:
-                self._reset(stream.number, ErrorCode.INTERNAL_ERROR)
-            self._streams.pop(stream.number, None)
+                self.reset(stream.number, ErrorCode.INTERNAL_ERROR)
+            self.streams.pop(stream.number, None)
             if stream.wanted:
-                self._share_window()
+                share(self.send_window, self.streams)
             self._credit_connection(stream.unread)
             self._running -= 1
             if stream.is_answered:
@@ -268,52 +256,29 @@ class Http2Connection(asyncio.Protocol):
         if room := self._window.give(size):
             self.write(frames.encode_window_update(0, room))
 
-    def _reset(self, number: int, code: ErrorCode) -> None:
+    def reset(self, number: int, code: ErrorCode) -> None:
+        """End one stream."""
         self._drop(number)
         self.write(frames.encode_reset(number, code))
 
     def _drop(self, number: int) -> None:
-        stream = self._streams.pop(number, None)
+        stream = self.streams.pop(number, None)
         if stream is not None:
             stream.disconnect()
             if stream.wanted:
-                self._share_window()  # what it was woken for is free again
-
-    # What is looked at from time to time
-
-    @property
-    def streams(self) -> Mapping[int, Stream]:
-        """What is under way."""
-        return self._streams
-
-    @property
-    def newest(self) -> int:
-        """Number of the newest stream."""
-        return self._last
-
-    @property
-    def has_settings(self) -> bool:
-        """Whether the peer has said that it speaks HTTP/2."""
-        return self._reader.has_settings
-
-    def give_up(self, number: int) -> None:
-        """End a stream that goes nowhere."""
-        self._reset(number, ErrorCode.CANCEL)
+                share(self.send_window, self.streams)  # what it was woken for is free again
 
     # The end
 
     def _fail(self, code: ErrorCode, why: str) -> None:
         logger.info("an HTTP/2 connection is ended: %s", why)
         self._has_failed = True
-        self.write(frames.encode_goaway(self._last, code, why))
+        self.write(frames.encode_goaway(self.newest, code, why))
         # A close with input unread would reset the connection, and GOAWAY be lost with it.
         self._loop.call_later(_LINGER_S, self._writer.close)
 
     def leave(self) -> None:
-        """Ask the client to connect elsewhere; close when what has begun is done.
-
-        In two steps (RFC 9113, section 6.8), so that requests under way are not refused.
-        """
+        """Ask for other connections, in two steps (RFC 9113, 6.8), and close when all is done."""
         if self._is_leaving:
             return
         self._is_leaving = True
@@ -326,18 +291,10 @@ class Http2Connection(asyncio.Protocol):
         if self._refuses:
             return
         self._refuses = True
-        self.write(frames.encode_goaway(self._last, ErrorCode.NO_ERROR))
+        self.write(frames.encode_goaway(self.newest, ErrorCode.NO_ERROR))
         if not self._running:
             self._writer.close()
 
     def abort(self) -> None:
         """Close at once."""
         self._transport.abort()
-
-
-def _widened(window: int, credit: int, fault: type[ConnectionFault | StreamFault]) -> int:
-    if credit == 0:
-        raise fault(ErrorCode.PROTOCOL_ERROR, "a credit of nothing")
-    if window + credit > frames.MAX_WINDOW:
-        raise fault(ErrorCode.FLOW_CONTROL_ERROR, "a window of 2 GiB and more")
-    return window + credit

@@ -6,33 +6,23 @@ Looked at from time to time, all streams at once: a timer for each would cost ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Protocol
 
+from serving.sockets.frame_reader import FrameReader
+from serving.sockets.frames import ErrorCode
 from serving.sockets.limits import Limits
 from serving.sockets.stream import Stream
 
 
 class Watched(Protocol):
-    """What is looked at."""
+    """What is looked at: the streams under way, the newest's number, what was read."""
 
-    @property
-    def streams(self) -> Mapping[int, Stream]:
-        """What is under way."""
-        ...
+    streams: dict[int, Stream]
+    newest: int
+    reader: FrameReader
 
-    @property
-    def newest(self) -> int:
-        """Number of the newest stream."""
-        ...
-
-    @property
-    def has_settings(self) -> bool:
-        """Whether the peer has said that it speaks HTTP/2."""
-        ...
-
-    def give_up(self, number: int) -> None:
-        """End a stream that goes nowhere."""
+    def reset(self, number: int, code: ErrorCode) -> None:
+        """End one stream."""
         ...
 
     def leave(self) -> None:
@@ -63,13 +53,13 @@ class Patience:
 
     def _look(self) -> None:
         watched, now = self._watched, self._loop.time()
-        if not watched.has_settings:
+        if not watched.reader.has_settings:
             watched.abort()
             return
         self._timer = self._loop.call_later(self._limits.stall_s, self._look)
         streams = watched.streams
         for number in [n for n, each in streams.items() if each.is_stuck(now, self._limits)]:
-            watched.give_up(number)
+            watched.reset(number, ErrorCode.CANCEL)
         if streams or watched.newest != self._newest:
             self._newest, self._busy_at = watched.newest, now
         elif now - self._busy_at >= self._limits.quiet_s:

@@ -1,8 +1,12 @@
-"""Flow control of what comes in (RFC 9113, section 5.2)."""
+"""Flow control, of what comes in and of what goes out (RFC 9113, section 5.2)."""
 
 from __future__ import annotations
 
-from serving.sockets.frames import ConnectionFault, ErrorCode
+from collections.abc import Mapping
+from typing import Protocol
+
+from serving.sockets import frames
+from serving.sockets.frames import ConnectionFault, ErrorCode, StreamFault
 
 
 class ReceiveWindow:
@@ -33,3 +37,33 @@ class ReceiveWindow:
         credit, self._owed = self._owed, 0
         self._left += credit
         return credit
+
+
+class Taker(Protocol):
+    """A stream whose answer may be waiting for room."""
+
+    def widen(self, room: int) -> int:
+        """There is *room*; returns how much of it is taken."""
+        ...
+
+
+def share(room: int, streams: Mapping[int, Taker]) -> None:
+    """Wake no more streams than there is room for: a byte of credit must not wake all."""
+    for each in streams.values():
+        if room <= 0:
+            break
+        room -= each.widen(room)
+
+
+def widened(window: int, credit: int, fault: type[ConnectionFault | StreamFault]) -> int:
+    """A window for sending after the peer's credit.
+
+    Raises:
+        ConnectionFault: The credit is none, or too much; *fault* says whose it is.
+        StreamFault: The same.
+    """
+    if credit == 0:
+        raise fault(ErrorCode.PROTOCOL_ERROR, "a credit of nothing")
+    if window + credit > frames.MAX_WINDOW:
+        raise fault(ErrorCode.FLOW_CONTROL_ERROR, "a window of 2 GiB and more")
+    return window + credit

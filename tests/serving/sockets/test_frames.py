@@ -136,6 +136,8 @@ def test_what_breaks_the_protocol_ends_the_connection(data, code):
         [(":method", "GET"), (":scheme", "http"), (":path", "/"), ("Upper", "x")],
         [(":method", "GET"), (":scheme", "http"), (":path", "/"), ("connection", "close")],
         [(":method", "GET"), (":scheme", "http"), (":path", "/"), ("te", "gzip")],
+        [(":method", "GET"), (":scheme", "http"), (":path", "/"), ("a", "b\r\nc: d")],
+        [(":method", "GET"), (":scheme", "http"), (":path", "/"), ("", "nameless")],
     ],
 )
 def test_headers_that_are_no_requests_end_the_stream(headers):
