@@ -161,3 +161,22 @@ def _status_line(status: int) -> bytes:
 def _chunked(body: bytes, *, is_last: bool) -> bytes:
     chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
     return chunk + b"0\r\n\r\n" if is_last else chunk
+
+
+def refusal(status: bytes, why: str) -> bytes:
+    """The whole answer to what is no request."""
+    printable = "".join(c for c in why if c.isascii() and c.isprintable() and c not in '"\\')
+    text = ('{"error": "not an HTTP request: ' + printable + '"}\n').encode()
+    head = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+    return head % (status, len(text)) + text
+
+
+def request_head(method: bytes, target: bytes, version: bytes, headers: Headers) -> bytes:
+    """A request's head as it came, but for the wish to speak another protocol."""
+    fields = (b"%s: %s\r\n" % each for each in headers if each[0] != b"upgrade")
+    return b"%s %s HTTP/%s\r\n%s\r\n" % (method, target, version, b"".join(fields))
+
+
+def expects_continue(headers: Headers) -> bool:
+    """Whether the client waits for leave to send its body."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)

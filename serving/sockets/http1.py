@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import httptools
 
-from serving.sockets.asgi import App, Headers, make_scope, peer_of
-from serving.sockets.exchange import Exchange
+from serving.sockets.asgi import App, make_scope, peer_of
+from serving.sockets.exchange import Exchange, expects_continue, refusal, request_head
 from serving.sockets.limits import Limits
 from serving.sockets.writing import Writer
 
@@ -67,9 +67,8 @@ class Http1Connection(asyncio.Protocol):
             if self._writer.is_behind():
                 self._is_reading = False
                 self._transport.pause_reading()
-        except httptools.HttpParserUpgrade:
-            # Nobody here speaks what was asked for; RFC 9110, section 7.8, lets us go on.
-            self._is_leaving = True
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
         except (httptools.HttpParserError, _TooLong) as error:
             # What a callback raises comes wrapped.
             too_long = next(
@@ -133,10 +132,12 @@ class Http1Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The application can begin."""
+        if self._parser.should_upgrade():
+            return
         method = self._parser.get_method()
         version = self._parser.get_http_version()
         scope = make_scope(version, method, self._target, self._headers, self._peer)
-        exchange = Exchange(self, scope, expects_continue=_expects_continue(self._headers))
+        exchange = Exchange(self, scope, expects_continue=expects_continue(self._headers))
         exchange.keeps_alive = self._parser.should_keep_alive()
         self._incoming = exchange
         if self._current is None:
@@ -161,6 +162,20 @@ class Http1Connection(asyncio.Protocol):
         self._incoming = None
         self._untold = 0
         self._wait_no_more()
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Nobody here speaks what was asked for; RFC 9110, section 7.8, lets us go on.
+
+        The parser takes the body for the other protocol's, unless it is not told of one.
+        """
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(b"501 Not Implemented", "this is no proxy")
+            return
+        version = self._parser.get_http_version().encode()
+        head = (method, self._target, version, self._headers)
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(request_head(*head) + rest)
 
     # The application's side
 
@@ -230,9 +245,7 @@ class Http1Connection(asyncio.Protocol):
         if self._incoming is not None:
             self._incoming.disconnect()
         if self._current is None:
-            text = ('{"error": "not an HTTP request: ' + _ascii(why) + '"}\n').encode()
-            head = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-            self.write(head % (status, len(text)) + text)
+            self.write(refusal(status, why))
             self._end(is_unread=True)
 
     def _end(self, *, is_unread: bool) -> None:
@@ -280,13 +293,3 @@ class Http1Connection(asyncio.Protocol):
 
 class _TooLong(Exception):
     """The headers of one request are too long."""
-
-
-def _expects_continue(headers: Headers) -> bool:
-    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
-
-
-def _ascii(text: str) -> str:
-    return "".join(
-        each for each in text if each.isascii() and each.isprintable() and each not in '"\\'
-    )

@@ -221,3 +221,15 @@ async def test_a_connection_that_ended_is_not_kept_until_it_would_have_been_old(
         await server._all_gone.wait()
         await asyncio.get_running_loop().run_in_executor(None, gc.collect)
         assert links[0]() is None
+
+
+@pytest.mark.parametrize("size", [5, 300_000])
+async def test_a_wish_to_speak_another_protocol_costs_no_body(size):
+    body = b"b" * size
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"
+    async with served(echo) as (_, port):
+        answer = await said(port, post(body, wish) + post(b"next", CLOSE))
+        assert answer.count(body) == 1
+        assert answer.endswith(b"next")
+        refused = await said(port, b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n")
+        assert refused.startswith(b"HTTP/1.1 501")
