@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from hpack import Decoder, Encoder, NeverIndexedHeaderTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.sockets.asgi import Peer
+from serving.sockets.frames import StreamFault
 from serving.sockets.request_headers import HeaderReader, keeps_table
 
 Fields = list[tuple[bytes, bytes, bool]]
@@ -13,7 +15,11 @@ PEER = Peer(("127.0.0.1", 1), ("127.0.0.1", 2), "http")
 REQUEST = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/")]
 
 names = st.sampled_from([b"a", b"content-type", b"x-request-id", b"n" * 200])
-values = st.binary(max_size=3) | st.sampled_from([b"v" * 126, b"v" * 127, b"v" * 300])
+# Without the line breaks and NUL that the reader refuses (RFC 9113, section 8.2.1).
+octets = st.sampled_from(sorted({*range(256)} - {*b"\0\r\n"}))
+values = st.lists(octets, max_size=3).map(bytes) | st.sampled_from(
+    [b"v" * 126, b"v" * 127, b"v" * 300]
+)
 fields = st.tuples(names, values, st.booleans())
 blocks = st.lists(st.lists(fields, max_size=4), max_size=6)
 
@@ -49,6 +55,13 @@ def test_a_block_is_said_to_keep_the_table_only_if_it_does(
         decoder.decode(block, raw=True)
         is_kept = list(decoder.header_table.dynamic_entries) == before
         assert keeps_table(block) <= is_kept
+
+
+@pytest.mark.parametrize("octet", [b"\0", b"\r", b"\n"])
+def test_a_value_that_could_become_two_headers_is_refused(octet: bytes) -> None:
+    block = Encoder().encode([*REQUEST, (b"a", b"b" + octet + b"c")])
+    with pytest.raises(StreamFault, match="line break"):
+        HeaderReader(65_536, PEER).scope(block)
 
 
 def test_a_field_that_is_written_out_leaves_the_table_alone() -> None:
