@@ -1,0 +1,1 @@
+"""The process in which a source is loaded: a conversation of lines, and arrays in files."""
