@@ -100,8 +100,8 @@ def test_a_bucket_that_cannot_be_listed_is_told_to_who_looks(mirror, remote):
 
 
 def test_a_missing_package_is_named_and_so_is_an_unknown_protocol(tmp_path):
-    with pytest.raises(InvalidRequest, match="pip install 's3fs'"):
-        open_mirror("s3://bucket/models", tmp_path)
+    with pytest.raises(InvalidRequest, match="pip install 'adlfs'"):
+        open_mirror("abfs://bucket/models", tmp_path)
     with pytest.raises(InvalidRequest, match="nope"):
         open_mirror("nope://bucket", tmp_path)
 
