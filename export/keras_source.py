@@ -21,17 +21,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-import onnx
 import tensorflow as tf
-import tf2onnx
 from numpy.typing import NDArray
-from tf2onnx import tf_loader
 
 from export.scaling import Scaling
+from export.sources import tf_onnx
 from export.tensors import Tensors
 from model_store.errors import ExportRefused
-
-OPSET = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,41 +106,9 @@ def to_onnx(source: KerasSource, scaling: Scaling, tensor: str, target: Path) ->
     with tempfile.TemporaryDirectory() as folder, _quiet():
         try:
             tf.saved_model.save(module, folder, signatures={"serving_default": serve})
-            graph, inputs, outputs, renames = tf_loader.from_saved_model(
-                folder, None, None, return_tensors_to_rename=True
-            )
-            # What tf2onnx's own command calls; its public functions cannot rename outputs.
-            proto, _ = tf2onnx.convert._convert_common(  # noqa: SLF001
-                graph,
-                name=model.name,
-                opset=OPSET,
-                input_names=inputs,
-                output_names=outputs,
-                tensors_to_rename=renames,
-            )
-        except Exception as error:  # neither TensorFlow nor tf2onnx has an error of its own
+        except Exception as error:  # TensorFlow has no error of its own
             raise ExportRefused(f"the model cannot be converted: {error}") from error
-    _check(proto)
-    _name_batch_axis(proto)
-    onnx.save(proto, target)
-
-
-def _check(proto: onnx.ModelProto) -> None:
-    """tf2onnx writes unknown operations into the file and calls that a success."""
-    known = {"", "ai.onnx", "ai.onnx.ml"}
-    if strange := sorted({node.op_type for node in proto.graph.node if node.domain not in known}):
-        raise ExportRefused(f"ONNX has no operation for {', '.join(strange)}")
-    try:
-        onnx.checker.check_model(proto, full_check=True)
-    except onnx.checker.ValidationError as error:
-        raise ExportRefused(f"the converted graph is not valid ONNX: {error}") from error
-
-
-def _name_batch_axis(proto: onnx.ModelProto) -> None:
-    for value in (*proto.graph.input, *proto.graph.output):
-        axis = value.type.tensor_type.shape.dim[0]
-        if axis.HasField("dim_param"):
-            axis.dim_param = "batch"
+        tf_onnx.convert_saved_model(Path(folder), "serving_default", target)
 
 
 @contextlib.contextmanager
@@ -161,9 +125,4 @@ def _quiet() -> Any:
 
 def versions() -> dict[str, str]:
     """Everything that took part, for the manifest."""
-    return {
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "tf2onnx": tf2onnx.__version__,
-        "onnx": onnx.__version__,
-    }
+    return {"keras": keras.__version__, **tf_onnx.versions()}
