@@ -159,7 +159,8 @@ class _Listener(logging.Handler):
         elif "Failed to convert node" in str(record.msg) and record.exc_info:
             kind = re.search(r"OP=(\w+)", str(arguments[2]))
             operation = kind.group(1) if kind else "an operation"
-            self.troubles.append(Trouble(str(arguments[0]), operation, str(record.exc_info[1])))
+            reason = str(record.exc_info[1]).removeprefix("make_sure failure: ")
+            self.troubles.append(Trouble(str(arguments[0]), operation, reason))
 
 
 @contextlib.contextmanager

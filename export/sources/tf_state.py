@@ -32,18 +32,17 @@ def refuse_state(function: Any) -> None:
 def _reachable(graph: Any) -> Iterator[Any]:
     """Every node of the graph and of the functions that it calls."""
     functions = {function.signature.name: function for function in graph.library.function}
-    waiting, seen = [graph.node], set()
+    waiting, seen = list(graph.node), set()
     while waiting:
-        for node in waiting.pop():
-            yield node
-            for attribute in node.attr.values():
-                for name in _called(attribute):
-                    if name in functions and name not in seen:
-                        seen.add(name)
-                        waiting.append(functions[name].node_def)
+        node = waiting.pop()
+        yield node
+        for name in _called(node):
+            if name in functions and name not in seen:
+                seen.add(name)
+                waiting.extend(functions[name].node_def)
 
 
-def _called(attribute: Any) -> list[str]:
-    if attribute.HasField("func"):
-        return [attribute.func.name]
-    return [function.name for function in attribute.list.func]
+def _called(node: Any) -> Iterator[str]:
+    for attribute in node.attr.values():
+        yield attribute.func.name
+        yield from (function.name for function in attribute.list.func)
