@@ -1,0 +1,25 @@
+"""Whether an exported model computes what its source computed, and the proof of it.
+
+How the exporter calls it::
+
+    trials = from_samples(inputs, signature, "pictures in drawings")   # the author's
+    trials = seeded(signature)                                        # or, without any
+    proof = prove_on(source, exported, trials, STANDARD, versions=description.versions)
+    write_report(proof.report, folder / "parity.json")                # the gate
+
+``source`` and ``exported`` take wire tensors and give outputs, by name, for one batch.
+"""
+
+from export.parity.measure import OutputParity
+from export.parity.proof import BATCH_SIZES, Predict, Proof, prove, prove_on
+from export.parity.report import Divergence, ParityReport, read_report, write_report
+from export.parity.seeded import Draw, seeded
+from export.parity.tolerance import EXACT, LOOSE, STANDARD, Tolerance, Tolerances
+from export.parity.trials import MAX_BATCH, Trials, from_samples
+
+__all__ = [
+    "BATCH_SIZES", "EXACT", "LOOSE", "MAX_BATCH", "STANDARD",
+    "Divergence", "Draw", "OutputParity", "ParityReport", "Predict", "Proof", "Tolerance",
+    "Tolerances", "Trials", "from_samples", "prove", "prove_on", "read_report", "seeded",
+    "write_report",
+]  # fmt: skip
