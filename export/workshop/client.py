@@ -34,6 +34,7 @@ from export.workshop.messages import (
     read_tensors,
     write_tensors,
 )
+from export.workshop.sandbox import environment
 from model_store.errors import EaselError, ExportRefused
 
 _TAIL_BYTES = 2_000
@@ -84,7 +85,8 @@ def _start(python: str, work: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=work,
-            env=os.environ | {"PYTHONPATH": _python_path(), "TF_CPP_MIN_LOG_LEVEL": "2"},
+            env=environment(os.environ, work)
+            | {"PYTHONPATH": _python_path(), "TF_CPP_MIN_LOG_LEVEL": "2"},
             start_new_session=True,  # Ctrl-C is the exporter's, which ends this one
         )
     except OSError as error:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,6 +27,7 @@ from export.workshop.messages import (
     read_tensors,
     write_tensors,
 )
+from export.workshop.sandbox import enter, limits_for, size
 from model_store.errors import EaselError
 
 Reply = Mapping[str, Any]
@@ -36,11 +38,15 @@ def main() -> int:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     setup = decode_setup(sys.stdin.readline())
+    # Before any framework is imported: they start threads, which would be left outside.
+    open_ends = enter(limits_for(size(setup.path)), setup.work, (setup.path,))
     holder: list[Source] = []
 
     def load() -> Reply:
         holder.append(import_module(setup.module).load(setup.path, setup.options))
-        return {"description": encode_description(holder[0].describe())}
+        description = holder[0].describe()
+        told = replace(description, notes=(*description.notes, *open_ends))
+        return {"description": encode_description(told)}
 
     if not _answer(answers, load):
         return 1

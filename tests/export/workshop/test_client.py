@@ -21,7 +21,7 @@ def path(tmp_path):
     return path
 
 
-def test_a_source_in_another_process_does_what_one_in_this_would(path: Path, tmp_path: Path):
+def test_a_source_in_another_process_does_what_one_in_this_would(path: Path):
     prelude = Prelude("image", "x", (8, 8), (1 / 255,), (-1.0,))
     with held_source(KIND, path, OPTIONS, Environment()) as source:
         description = source.describe()
@@ -32,10 +32,10 @@ def test_a_source_in_another_process_does_what_one_in_this_would(path: Path, tmp
         layers = list(source.layers("serving_default", {"x": x}))
         assert [name for name, _ in layers] == ["layer/x:0"]
         np.testing.assert_array_equal(layers[0][1]["x"], -x)
-        assert source.to_onnx("serving_default", tmp_path) == ("a note",)
-        assert source.to_saved_model(tmp_path, {"serving_default": prelude}) == ()
-    assert (tmp_path / "model.onnx").read_text() == "serving_default"
-    assert repr(prelude) in (tmp_path / "saved_model.pb").read_text()
+        assert source.to_onnx("serving_default", source.folder) == ("a note",)
+        assert source.to_saved_model(source.folder, {"serving_default": prelude}) == ()
+        assert (source.folder / "model.onnx").read_text() == "serving_default"
+        assert repr(prelude) in (source.folder / "saved_model.pb").read_text()
 
 
 def test_strings_cross_to_the_process_and_back(path: Path):
