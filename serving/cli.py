@@ -23,7 +23,8 @@ from serving.drop_in import (
     explain_flags_without_effect,
 )
 from serving.mirroring import open_mirror, with_mirror_dir
-from serving.server import Started, build_control, serve
+from serving.server import build_control, serve
+from serving.started import Started
 from serving.supervisor import supervise
 from serving.tls import read_tls
 from serving.wanted import limits_of, monitoring_of, wanted_models

@@ -11,6 +11,8 @@ from model_store.errors import InvalidRequest
 from model_store.store import Store
 from serving.api.warmup import read_warmup
 from serving.config import ServerConfig
+from serving.crew.crew import Alone, Crew
+from serving.crew.member import Member
 from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine, State
 from serving.engine.loading import LifecycleOptions
@@ -20,7 +22,6 @@ from serving.engine.threads import ThreadPlan, choose, widest_bytes
 from serving.listeners import Listening
 from serving.mirroring import Mirroring, local_store
 from serving.observing.setup import Observing, start_observing
-from serving.observing.sharing import Place
 from serving.services.control import ModelControl, read_control
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
@@ -32,6 +33,7 @@ from serving.services.reflection import reflection_methods
 from serving.services.tfs import tfs_methods
 from serving.services.tfs_reload import reload_methods
 from serving.services.tfs_rest import tfs_http_api
+from serving.started import Started
 from serving.transport.app import AsgiApp
 from serving.transport.options import Options
 from serving.transport.sockets import Listeners, address_of, listening
@@ -44,26 +46,11 @@ NamedModels = Callable[[], Iterable[ModelConfig]]
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """What a start has come to.
+class Models:
+    """Who controls the models, and which of them the operator names."""
 
-    Attributes:
-        address: ``host:port`` of gRPC's port.
-        http: The same of HTTP's; either protocol is answered on both.
-        local: Path of the Unix domain socket; empty without one.
-        is_encrypted: Whether gRPC's port speaks TLS.
-        is_http_encrypted: Whether HTTP's does.
-        ready: Servables that can be called, as ``numbers/1``.
-        failed: Servables that cannot, and why.
-    """
-
-    address: str
-    http: str
-    local: str
-    is_encrypted: bool
-    is_http_encrypted: bool
-    ready: tuple[str, ...]
-    failed: tuple[tuple[str, str], ...]
+    crew: Crew
+    named: NamedModels = tuple
 
 
 def build_engine(config: ServerConfig) -> Engine:
@@ -115,28 +102,28 @@ def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
     )
 
 
-def build_methods(config: ServerConfig, engine: Engine, named: NamedModels = tuple) -> Methods:
+def build_methods(config: ServerConfig, engine: Engine, models: Models) -> Methods:
     """Every gRPC method by its full path."""
-    control = build_control(config)
-    reload = reload_methods(engine, control, local_store(config), named)
-    methods = {**tfs_methods(engine), **reload, **oip_methods(engine, control)}
-    methods = {**methods, **health_methods(engine, methods)}
+    control, crew = build_control(config), models.crew
+    reload = reload_methods(crew, control, local_store(config), models.named)
+    methods = {**tfs_methods(engine, crew), **reload, **oip_methods(engine, control, crew)}
+    methods = {**methods, **health_methods(crew, methods)}
     return {**methods, **reflection_methods(methods)} if config.enable_reflection else methods
 
 
-def build_apis(config: ServerConfig, engine: Engine, observing: Observing) -> HttpApis:
+def build_apis(config: ServerConfig, engine: Engine, observing: Observing, crew: Crew) -> HttpApis:
     """Every HTTP API by the first part of its path.
 
     Raises:
         InvalidRequest: The path for Prometheus is another API's.
     """
     apis = {
-        **health_apis(engine),
+        **health_apis(crew),
         **openapi_apis(),
         "metrics": observing.metrics,
         "monitoring": observing.metrics,  # TF Serving's /monitoring/prometheus/metrics
-        "v1": tfs_http_api(engine),
-        "v2": oip_http(engine, build_control(config)),
+        "v1": tfs_http_api(engine, crew),
+        "v2": oip_http(engine, build_control(config), crew),
     }
     page = monitoring_of(config).path or "/metrics"
     if apis.setdefault(page.split("/")[1], observing.metrics) is not observing.metrics:
@@ -145,9 +132,10 @@ def build_apis(config: ServerConfig, engine: Engine, observing: Observing) -> Ht
 
 
 def build_app(
-    config: ServerConfig, engine: Engine, observing: Observing, named: NamedModels = tuple
+    config: ServerConfig, engine: Engine, observing: Observing, models: Models | None = None
 ) -> AsgiApp:
-    """The application over *engine*, for any ASGI server; *named* is what the operator names."""
+    """The application over *engine*, for any ASGI server; without *models* it is alone."""
+    models = models or Models(Alone(engine))
     options = Options(
         max_message_bytes=config.max_message_bytes,
         max_calls=config.max_calls,
@@ -155,8 +143,8 @@ def build_app(
         allows_cors=config.enable_cors_support,
         observe=observing.observe,
     )
-    apis = build_apis(config, engine, observing)
-    return AsgiApp(build_methods(config, engine, named), apis, options)
+    apis = build_apis(config, engine, observing, models.crew)
+    return AsgiApp(build_methods(config, engine, models), apis, options)
 
 
 async def serve(
@@ -164,58 +152,73 @@ async def serve(
     stop: asyncio.Event,
     announce: Callable[[Started], None],
     *,
-    place: Place | None = None,
+    member: Member | None = None,
 ) -> None:
     """Serve until *stop* is set, then drain.
 
-    The port is open while models load, so that a health check can see "not ready".
+    The port is open while models load, so that a health check can see "not ready"; but not
+    that of a worker that follows another, as its siblings answer meanwhile.
 
     Args:
         config: The settings.
         stop: Set by the caller's signal handlers.
         announce: Called once, when everything is loaded.
-        place: Among the processes of ours that listen on the same ports.
+        member: Of the processes of ours that listen on the same ports; None when alone.
     """
-    wanted, mirroring = WantedModels(config), Mirroring(config)
-    engine = build_engine(config)
-    observing = start_observing(config, engine, place)
-    app = build_app(config, engine, observing, wanted.named)
-    ports = (config.port, config.rest_api_port)
-    path = config.grpc_socket_path
-    with listening(config.host, ports, path, shares_ports=place is not None) as sockets:
-        servers = Listening(app, config, sockets)
-        try:
-            await servers.start()
-            following = asyncio.create_task(
-                _follow(
-                    mirroring,
-                    wanted,
-                    engine,
-                    lambda: announce(_started(config, engine, sockets)),
-                )
-            )
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if following.done():
-                following.result()
-            following.cancel()
-            engine.drain()  # health says no first
-        finally:
-            await servers.drain()
-            mirroring.close()
-            observing.close()
-            engine.close()
+    mirroring, engine = Mirroring(config), build_engine(config)
+    wanted = member or WantedModels(config)
+    models = Models(member or Alone(engine), wanted.named)
+    place = None if member is None else member.place
+    observing = start_observing(config, engine, place, models.crew)
+    app = build_app(config, engine, observing, models)
+    if member is not None:
+        member.join(engine)
+
+    loaded = asyncio.Event()
+    following = asyncio.create_task(_follow(mirroring, wanted, engine, loaded))
+    try:
+        if place is not None and place.is_successor:
+            await _first(following, stop, loaded)
+        ports, path = (config.port, config.rest_api_port), config.grpc_socket_path
+        with listening(config.host, ports, path, shares_ports=place is not None) as sockets:
+            servers = Listening(app, config, sockets)
+            try:
+                await servers.start()
+                await _first(following, stop, loaded)
+                if not stop.is_set():
+                    announce(_started(config, engine, sockets))
+                    await _first(following, stop)
+                following.cancel()
+                engine.drain()  # health says no first
+            finally:
+                await servers.drain()
+    finally:
+        following.cancel()
+        mirroring.close()
+        observing.close()
+        engine.close()
+        if member is not None:
+            member.leave()
 
 
 async def _follow(
-    mirroring: Mirroring, wanted: WantedModels, engine: Engine, announce: Callable[[], None]
+    mirroring: Mirroring, wanted: WantedModels | Member, engine: Engine, loaded: asyncio.Event
 ) -> None:
     """Load everything, say so, and follow bucket and disk from then on."""
     await mirroring.begin()
     await wanted.apply(engine)
-    announce()
+    loaded.set()
     await asyncio.gather(engine.watch(), wanted.follow(engine))
+
+
+async def _first(following: asyncio.Task[None], *events: asyncio.Event) -> None:
+    """Wait for one of the *events*; raises what ends *following* before."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait([following, *waiting], return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    if following.done():
+        following.result()
 
 
 def _started(config: ServerConfig, engine: Engine, sockets: Listeners) -> Started:

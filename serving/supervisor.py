@@ -2,7 +2,8 @@
 
 Each worker listens for itself (SO_REUSEPORT) and the kernel spreads the connections.  A
 worker gets its settings on standard input, which also tells it, by its end, that the
-supervisor is no more; it says on standard output when it is ready.
+supervisor is no more; it says on standard output when it is ready.  Over the same two it
+asks what all are to answer or to do: see ``crew``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from model_store.errors import EaselError
 from model_store.settings import to_json
 from serving.config import ServerConfig
+from serving.crew.encoding import LONGEST_LINE
+from serving.crew.relay import Line, Relay
 from serving.observing.sharing import Place
-from serving.server import Started
+from serving.started import Started
 from serving.transport.sockets import reserved
+from serving.wanted import WantedModels
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +59,15 @@ async def supervise(
         # A path cannot be shared as ports can: the first worker has it.
         others = replace(config, grpc_socket_path="")
         counts = Path(stack.enter_context(TemporaryDirectory(prefix="easel-counts-")))
+        wanted = WantedModels(config)
+        await wanted.remark()
+        relay = Relay(wanted.configs)
         workers = [
-            _Worker(Place(counts, number), others if number > 1 else config, stop)
+            _Worker(Place(counts, number), others if number > 1 else config, stop, relay)
             for number in range(1, config.workers + 1)
         ]
         keepers = [asyncio.create_task(worker.keep()) for worker in workers]
+        following = asyncio.create_task(wanted.follow(relay))
         try:
             started = await _all_ready(workers, keepers, stop)
             if started is not None:
@@ -66,6 +75,7 @@ async def supervise(
                 await stop.wait()
         finally:
             stop.set()
+            following.cancel()
             await asyncio.gather(*keepers, return_exceptions=True)
 
 
@@ -95,13 +105,15 @@ async def _all_ready(
 class _Worker:
     """One place, and the processes that follow each other in it."""
 
-    def __init__(self, place: Place, config: ServerConfig, stop: asyncio.Event) -> None:
+    def __init__(
+        self, place: Place, config: ServerConfig, stop: asyncio.Event, relay: Relay
+    ) -> None:
         self.started: Started | None = None
         self.is_ready = asyncio.Event()
         self._place = place
-        self._number = place.number
         self._config = config
         self._stop = stop
+        self._relay = relay
 
     async def keep(self) -> None:
         """Start a process, and another when it ends, until told to stop.
@@ -117,24 +129,22 @@ class _Worker:
             if self._stop.is_set():
                 return
             if not self.is_ready.is_set():
-                raise EaselError(f"worker {self._number} ended with status {status} at its start")
+                raise EaselError(
+                    f"worker {self._place.number} ended with status {status} at its start"
+                )
             if loop.time() - begun > _LIVED_S:
                 pause_s = _LEAST_PAUSE_S
             logger.error(
                 "worker %d ended with status %d; another begins in %.1f s",
-                self._number, status, pause_s,
+                self._place.number, status, pause_s,
             )  # fmt: skip
             await _pause(pause_s, self._stop)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _run(self) -> int:
         """One process from its start to its end; returns its exit status."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "serving.worker", stdin=PIPE, stdout=PIPE
-        )
-        assert process.stdin is not None
-        process.stdin.write(f"{to_json(self._config)}\n{to_json(self._place)}\n".encode())
-        listening = asyncio.create_task(self._listen(process))
+        process, line = await self._relay.begin(self._start)
+        listening = asyncio.create_task(self._listen(process, line))
         ending = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -145,24 +155,42 @@ class _Worker:
         finally:
             stopping.cancel()
             await listening
-            process.stdin.close()
+            self._relay.end(line)
 
-    async def _listen(self, process: Process) -> None:
-        """Until the process ends; its one line says that it is ready."""
+    async def _start(self) -> tuple[Process, Line]:
+        """A process that knows what is wanted; one that follows another is not asked yet."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "serving.worker", stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE
+        )
+        assert process.stdin is not None
+        is_successor = self.is_ready.is_set()
+        place = replace(self._place, is_successor=is_successor)
+        process.stdin.write(f"{to_json(self._config)}\n{to_json(place)}\n".encode())
+        process.stdin.write(self._relay.first_words)
+        return process, Line(place.number, process.stdin, is_asked=not is_successor)
+
+    async def _listen(self, process: Process, line: Line) -> None:
+        """Until the process ends."""
         assert process.stdout is not None
-        async for line in process.stdout:
-            said = json.loads(line)
-            failed = tuple((model, why) for model, why in said["failed"])
-            lists = {"ready": tuple(said["ready"]), "failed": failed}
-            self.started = Started(**said | lists)
-            self.is_ready.set()
-            logger.info("worker %d is ready, process %d", self._number, process.pid)
+        async for text in process.stdout:
+            message = json.loads(text)
+            if "started" in message:
+                self._note(message["started"], process, line)
+            else:
+                self._relay.hear(line, message)
+
+    def _note(self, said: dict[str, Any], process: Process, line: Line) -> None:
+        failed = tuple((model, why) for model, why in said["failed"])
+        self.started = Started(**said | {"ready": tuple(said["ready"]), "failed": failed})
+        self.is_ready.set()
+        line.is_asked = True
+        logger.info("worker %d is ready, process %d", line.number, process.pid)
 
     async def _end(self, process: Process, ending: asyncio.Task[int]) -> None:
         process.send_signal(signal.SIGTERM)
         await asyncio.wait([ending], timeout=self._config.drain_s + _MARGIN_S)
         if not ending.done():
-            logger.error("worker %d did not end in time and is killed", self._number)
+            logger.error("worker %d did not end in time and is killed", self._place.number)
             process.kill()
 
 

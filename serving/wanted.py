@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from model_store.errors import EaselError, InvalidRequest
 from serving.config import ServerConfig
 from serving.engine.deployment import ModelConfig
-from serving.engine.engine import Engine
 from serving.engine.limits import BatchLimits, BatchOverrides, with_overrides
 from serving.services.tfs_config import (
     MonitoringConfig,
@@ -103,6 +103,14 @@ def batching_of(folder: Path) -> BatchOverrides:
     )
 
 
+class Loading(Protocol):
+    """What can be told which models to serve: an engine, or all workers."""
+
+    async def load_all(self, configs: Iterable[ModelConfig] | None) -> None:
+        """Load what is wanted of these models; without a list, of every model of the store."""
+        ...
+
+
 class WantedModels:
     """The models that the settings name, now; lives on the event loop.
 
@@ -124,7 +132,7 @@ class WantedModels:
         """The models that the operator has named; none when the store is served."""
         return self.configs or ()
 
-    async def follow(self, engine: Engine) -> None:
+    async def follow(self, engine: Loading) -> None:
         """Look at the list again and again, and let *engine* serve what it says then.
 
         What cannot be read is logged once and changes nothing.
@@ -143,15 +151,19 @@ class WantedModels:
             else:
                 self._report("")
 
-    async def apply(self, engine: Engine) -> None:
+    async def apply(self, engine: Loading) -> None:
         """Let *engine* serve them; folders that are not there yet are waited for.
 
         Raises:
             EaselError: The store cannot be read.
         """
+        await self.remark()
+        await engine.load_all(self.configs)
+
+    async def remark(self) -> None:
+        """Log what somebody who waits for the models in vain should know."""
         for remark in await asyncio.to_thread(lambda: list(remarks(self.named()))):
             logger.warning("%s", remark)
-        await engine.load_all(self.configs)
 
     def _report(self, problem: str) -> None:
         if problem and problem != self._problem:

@@ -23,7 +23,8 @@ from model_store.manifest import Manifest
 from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
 from model_store.store import Store
 from serving.config import ServerConfig
-from serving.server import Started, serve
+from serving.server import serve
+from serving.started import Started
 
 ROOT = Path(__file__).parents[1]
 BUNDLED_STORE = ROOT / "model_store" / "models"

@@ -56,8 +56,12 @@ class Engine:
         self._has_loaded = False
         self._is_draining = False
 
-    async def load_all(self, configs: Iterable[ModelConfig] | None = None) -> None:
+    async def load_all(
+        self, configs: Iterable[ModelConfig] | None = None, unloaded: Iterable[str] = ()
+    ) -> None:
         """Load what is wanted of these models; without a list, of every model of the store.
+
+        Those named in *unloaded* begin as if ``unload_model`` had been asked of them.
 
         A version that fails is reported in ``statuses`` and the log; the next older one
         takes its place, so that one bad export does not end a service.  A folder that is
@@ -67,7 +71,7 @@ class Engine:
             InvalidRequest: Two models of the list have one name.
             EaselError: The store cannot be read.
         """
-        self._fleet.want(configs)
+        self._fleet.want(configs, unloaded)
         await self.look()
         self._has_loaded = True
 
@@ -173,6 +177,11 @@ class Engine:
             raise ServableNotReady(_LOADING.format(name))
         return () if model is None else model.loads.statuses()
 
+    def all_statuses(self) -> Mapping[str, tuple[VersionStatus, ...]]:
+        """The same by model, of all that are wanted or were."""
+        models = {**self._fleet.gone, **self._fleet.models}
+        return {name: model.loads.statuses() for name, model in models.items()}
+
     def servables(self) -> Iterator[Servable]:
         """Every version that can be called.  Hold none: it is unloaded when nobody does."""
         for model in self._fleet.models.values():
@@ -196,9 +205,18 @@ class Engine:
         """By model, what has happened to its versions since the start."""
         return {name: model.loads.counts for name, model in self._fleet.models.items()}
 
+    def wanted(self) -> tuple[tuple[ModelConfig, ...] | None, tuple[str, ...]]:
+        """Which models are to be served, as ``load_all`` takes it, and which are unloaded."""
+        return self._fleet.wanted()
+
     def drain(self) -> None:
         """Be ready no more; calls are still answered."""
         self._is_draining = True
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether it is known which models there are."""
+        return self._has_loaded
 
     @property
     def is_ready(self) -> bool:

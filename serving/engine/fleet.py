@@ -39,6 +39,8 @@ class Fleet:
         self._store = store
         self._workshop = workshop
         self._configs: tuple[ModelConfig, ...] | None = None
+        # Of models that nobody has looked for yet.
+        self._unloaded: set[str] = set()
         # Of its own: a look at a slow disk waits for no load, and no load for it.
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._wake = asyncio.Event()
@@ -85,8 +87,10 @@ class Fleet:
             else:
                 self._report("")
 
-    def want(self, configs: Iterable[ModelConfig] | None) -> None:
+    def want(self, configs: Iterable[ModelConfig] | None, unloaded: Iterable[str] = ()) -> None:
         """Want exactly these models from the next look on; None for all of the store.
+
+        Those named in *unloaded* are not loaded until ``load`` is asked for them.
 
         Raises:
             InvalidRequest: Two have one name.
@@ -100,6 +104,12 @@ class Fleet:
         for name in self.models.keys() & set(names):
             self.models[name].is_unloaded = False
             self.models[name].loads.forget()
+        self._unloaded = set(unloaded)
+
+    def wanted(self) -> tuple[tuple[ModelConfig, ...] | None, tuple[str, ...]]:
+        """What ``want`` was told, with what has been loaded and unloaded since."""
+        unloaded = {name for name, model in self.models.items() if model.is_unloaded}
+        return self._configs, tuple(sorted(unloaded | self._unloaded))
 
     async def reconfigure(self, configs: Iterable[ModelConfig] | None) -> None:
         """Want exactly these models, and serve them; None for all of the store.
@@ -129,6 +139,7 @@ class Fleet:
             DeploymentRefused: None of its versions can be served.
         """
         check_name(name)
+        self._unloaded.discard(name)
         if name in self.models:
             self.models[name].is_unloaded = False
             self.models[name].loads.forget()
@@ -180,7 +191,8 @@ class Fleet:
         model = self.models.get(config.name)
         if model is None:
             model = self.gone.pop(config.name, None) or ServedModel(config, self._workshop)
-            model.is_unloaded = False
+            model.is_unloaded = config.name in self._unloaded
+            self._unloaded.discard(config.name)
             self.models[config.name] = model
         return model
 

@@ -18,43 +18,45 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
-from serving.engine.engine import Engine
+from serving.crew.crew import Crew
+from serving.crew.report import Report
 from serving.observing.histograms import KINDS, Labels
 from serving.observing.sharing import Counts
 from serving.services.http import ALLOW_GET, HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Collector:
-    """What Prometheus' registry asks on every scrape."""
+    """What Prometheus' registry asks, of one scrape."""
 
-    counts: Callable[[], Counts]
-    engine: Engine
+    counts: Counts
+    report: Report
 
     def collect(self) -> Iterator[Metric]:
         """Every family but the process's own."""
-        yield from _histogram_families(self.counts())
-        yield from _state_families(self.engine)
-        yield from _load_families(self.engine)
-        yield from _queue_families(self.engine)
+        yield from _histogram_families(self.counts)
+        yield from _state_families(self.report)
+        yield from _load_families(self.report)
+        yield from _queue_families(self.report)
         yield InfoMetricFamily("easel_build", "What is running.", {"version": version("easel")})
 
 
-def metrics_api(counts: Callable[[], Counts], engine: Engine) -> HttpApi:
+def metrics_api(counts: Callable[[], Counts], crew: Crew) -> HttpApi:
     """The page for a scraper; text or OpenMetrics, as it asks.
 
     Args:
         counts: Of every call by now, in the order of ``KINDS``.
-        engine: Tells the state of the versions, in this process.
+        crew: Tells the state of the versions.
     """
-    registry = CollectorRegistry()
-    registry.register(_Collector(counts, engine))
-    ProcessCollector(registry=registry)
+    process = ProcessCollector(registry=None)
 
     async def metrics(request: HttpRequest, _call: Call) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             return HttpResponse(b'{"error": "use GET"}', 405, headers=(ALLOW_GET,))
+        registry = CollectorRegistry()  # of this scrape, whose numbers belong together
+        registry.register(_Collector(counts(), await crew.report()))
+        registry.register(process)
         encode, content_type = choose_encoder(request.headers.get(b"accept", b"").decode("latin-1"))
         return HttpResponse(encode(registry), content_type=content_type.encode())
 
@@ -72,17 +74,17 @@ def _histogram_families(counts: Counts) -> Iterator[Metric]:
         yield family
 
 
-def _state_families(engine: Engine) -> Iterator[Metric]:
+def _state_families(report: Report) -> Iterator[Metric]:
     ready = GaugeMetricFamily("easel_ready", "1 when every model can be called.")
-    ready.add_metric([], float(engine.is_ready))
+    ready.add_metric([], float(report.is_ready))
     yield ready
     states = GaugeMetricFamily(
         "easel_servable_state",
         "1 for the state a version is in; error is 1 when it ended badly.",
         labels=("model", "version", "state", "error"),
     )
-    for name in engine.models():
-        for status in engine.statuses(name):
+    for name in report.models:
+        for status in report.of(name):
             failed = str(int(bool(status.error)))
             states.add_metric([name, str(status.model.number), status.state.value, failed], 1.0)
     yield states
@@ -91,13 +93,13 @@ def _state_families(engine: Engine) -> Iterator[Metric]:
         "1 where a model's configuration could not be followed.",
         labels=("model",),
     )
-    for name in engine.problems():
+    for name in report.problems:
         problems.add_metric([name], 1.0)
     yield problems
 
 
-def _load_families(engine: Engine) -> Iterator[Metric]:
-    counts = engine.load_counts()
+def _load_families(report: Report) -> Iterator[Metric]:
+    counts = report.loads
     for name, text, field in (
         ("easel_loads", "Versions that became available.", "loads"),
         ("easel_failed_loads", "Loads that failed, each retry included.", "failed_loads"),
@@ -121,7 +123,7 @@ def _load_families(engine: Engine) -> Iterator[Metric]:
     yield last
 
 
-def _queue_families(engine: Engine) -> Iterator[Metric]:
+def _queue_families(report: Report) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "easel_waiting_rows", "Rows in the queue now.", labels=("model", "version")
     )
@@ -130,10 +132,9 @@ def _queue_families(engine: Engine) -> Iterator[Metric]:
         "Calls of the session; one may answer many requests.",
         labels=("model", "version"),
     )
-    for servable in engine.servables():
-        labels = [servable.model.name, str(servable.model.number)]
-        batchers = servable.batchers.values()
-        waiting.add_metric(labels, sum(batcher.waiting_rows for batcher in batchers))
-        runs.add_metric(labels, sum(batcher.statistics.runs for batcher in batchers))
+    for model, done in report.done.items():
+        labels = [model.name, str(model.number)]
+        waiting.add_metric(labels, report.waiting.get(model, 0))
+        runs.add_metric(labels, done.runs)
     yield waiting
     yield runs

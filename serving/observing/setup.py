@@ -10,6 +10,7 @@ from types import ModuleType
 
 from model_store.errors import InvalidRequest
 from serving.config import ServerConfig
+from serving.crew.crew import Alone, Crew
 from serving.engine.engine import Engine
 from serving.observing.access_log import AccessLog
 from serving.observing.histograms import Histograms
@@ -40,13 +41,16 @@ class Observing:
             end()
 
 
-def start_observing(config: ServerConfig, engine: Engine, place: Place | None) -> Observing:
+def start_observing(
+    config: ServerConfig, engine: Engine, place: Place | None = None, crew: Crew | None = None
+) -> Observing:
     """Begin to count, and to log and trace where the settings say so.
 
     Args:
         config: The settings.
         engine: Whose models are counted.
         place: Among the workers that share the ports; None for a process alone.
+        crew: Tells the models' state on the page.
 
     Raises:
         InvalidRequest: The log cannot be opened, or tracing is not installed.
@@ -70,7 +74,9 @@ def start_observing(config: ServerConfig, engine: Engine, place: Place | None) -
         ends.append(tracer.close)
     served = _Names(engine)
     return Observing(
-        recorder(histograms, served.has, others), metrics_api(counts, engine), tuple(ends)
+        recorder(histograms, served.has, others),
+        metrics_api(counts, crew or Alone(engine)),
+        tuple(ends),
     )
 
 

@@ -34,15 +34,22 @@ class Place:
     Attributes:
         folder: Where all of them write; nobody else can.
         number: Which one this is, from 1.
+        is_successor: Whether another was there before, and the others serve meanwhile.
     """
 
     folder: Path
     number: int
+    is_successor: bool = False
 
     @property
     def file(self) -> Path:
         """Its own counts."""
         return self.folder / f"{self.number}.json"
+
+    @property
+    def done(self) -> Path:
+        """What its versions have done."""
+        return self.folder / f"{self.number}.done"
 
 
 class Shared:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from model_store.errors import ServableNotFound
 from serving.api import health
-from serving.engine.engine import Engine
+from serving.crew.crew import Crew
 from serving.services.http import ALLOW_GET, HttpApis, HttpRequest, HttpResponse
 from serving.services.methods import Call, Methods, ServerStream, Unary
 
@@ -15,7 +15,7 @@ _WATCH_INTERVAL_S = 0.25
 _TEXT = b"text/plain"
 
 
-def health_methods(engine: Engine, paths: Iterable[str]) -> Methods:
+def health_methods(crew: Crew, paths: Iterable[str]) -> Methods:
     """The health methods; *paths* are those of the services that can be asked for."""
     services = {"", *(path.split("/")[1] for path in paths)}
     # The short names under which TF Serving itself registers.
@@ -25,13 +25,13 @@ def health_methods(engine: Engine, paths: Iterable[str]) -> Methods:
         service = health.decode_service(request)
         if service not in services:
             raise ServableNotFound(f"unknown service {service!r}")
-        return health.encode_status(is_serving=engine.is_ready)
+        return health.encode_status(is_serving=await crew.is_ready())
 
     async def watch(request: bytes, call: Call) -> AsyncIterator[bytes]:
         service = health.decode_service(request)
         last = b""
         while True:
-            is_serving = engine.is_ready if service in services else None
+            is_serving = await crew.is_ready() if service in services else None
             now = health.encode_status(is_serving=is_serving)
             if now != last:
                 yield now
@@ -41,14 +41,14 @@ def health_methods(engine: Engine, paths: Iterable[str]) -> Methods:
     return {health.CHECK: Unary(check), health.WATCH: ServerStream(watch)}
 
 
-def health_apis(engine: Engine) -> HttpApis:
+def health_apis(crew: Crew) -> HttpApis:
     """The two pages: the process lives; everything wanted can be called."""
 
     async def alive(request: HttpRequest, call: Call) -> HttpResponse:
         return _page(request, "/healthz", is_well=True)
 
     async def ready(request: HttpRequest, call: Call) -> HttpResponse:
-        return _page(request, "/readyz", is_well=engine.is_ready)
+        return _page(request, "/readyz", is_well=await crew.is_ready())
 
     return {"healthz": alive, "readyz": ready}
 

@@ -14,6 +14,7 @@ from serving.api.oip_documents import Document
 from serving.api.oip_requests import decode_model_ref
 from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
+from serving.crew.crew import Alone, Crew
 from serving.engine.engine import Engine
 from serving.services import oip_models as models
 from serving.services.control import ModelControl
@@ -26,8 +27,17 @@ from serving.services.oip_stream import stream_infer
 _NOBODY = ModelControl()
 
 
-def oip_methods(engine: Engine, control: ModelControl = _NOBODY) -> Methods:
-    """Open Inference's methods by their full path; *control* says who may load models."""
+def oip_methods(
+    engine: Engine, control: ModelControl = _NOBODY, crew: Crew | None = None
+) -> Methods:
+    """Open Inference's methods by their full path.
+
+    Args:
+        engine: Runs the models.
+        control: Who may load models.
+        crew: Answers for the models' state, and loads them.
+    """
+    asked = crew or Alone(engine)
 
     async def model_infer(request: bytes, call: Call) -> bytes:
         infer = oip.decode_infer_request(request)
@@ -37,21 +47,21 @@ def oip_methods(engine: Engine, control: ModelControl = _NOBODY) -> Methods:
         return oip.encode_infer_response(answer, infer)
 
     return {
-        **_server_methods(engine),
-        **_model_methods(engine),
-        **_repository_methods(engine, control),
+        **_server_methods(asked),
+        **_model_methods(engine, asked),
+        **_repository_methods(asked, control),
         **{oip.SERVICE + name: Unary(_refusing(why)) for name, why in NOT_SUPPORTED.items()},
         oip.MODEL_INFER: Unary(model_infer, runs_model=True),
         oip.MODEL_STREAM_INFER: BidiStream(stream_infer(engine)),
     }
 
 
-def _server_methods(engine: Engine) -> Methods:
+def _server_methods(crew: Crew) -> Methods:
     async def server_live(request: bytes, call: Call) -> bytes:
         return pb.ServerLiveResponse(live=True).SerializeToString()
 
     async def server_ready(request: bytes, call: Call) -> bytes:
-        return pb.ServerReadyResponse(ready=engine.is_ready).SerializeToString()
+        return pb.ServerReadyResponse(ready=await crew.is_ready()).SerializeToString()
 
     async def server_metadata(request: bytes, call: Call) -> bytes:
         return _fill(pb.ServerMetadataResponse(), models.server_metadata())
@@ -63,9 +73,9 @@ def _server_methods(engine: Engine) -> Methods:
     }
 
 
-def _model_methods(engine: Engine) -> Methods:
+def _model_methods(engine: Engine, crew: Crew) -> Methods:
     async def model_ready(request: bytes, call: Call) -> bytes:
-        is_ready = models.is_model_ready(engine, _ref(parse(pb.ModelReadyRequest, request)))
+        is_ready = await crew.has(_ref(parse(pb.ModelReadyRequest, request)))
         return pb.ModelReadyResponse(ready=is_ready).SerializeToString()
 
     async def model_metadata(request: bytes, call: Call) -> bytes:
@@ -78,7 +88,7 @@ def _model_methods(engine: Engine) -> Methods:
 
     async def model_statistics(request: bytes, call: Call) -> bytes:
         ref = _ref(parse(pb.ModelStatisticsRequest, request))
-        return _fill(pb.ModelStatisticsResponse(), statistics(engine, ref))
+        return _fill(pb.ModelStatisticsResponse(), await statistics(engine, crew, ref))
 
     return {
         oip.MODEL_READY: Unary(model_ready),
@@ -88,22 +98,22 @@ def _model_methods(engine: Engine) -> Methods:
     }
 
 
-def _repository_methods(engine: Engine, control: ModelControl) -> Methods:
+def _repository_methods(crew: Crew, control: ModelControl) -> Methods:
     async def index(request: bytes, call: Call) -> bytes:
         message = parse(pb.RepositoryIndexRequest, request)
         if message.repository_name:
             raise Unsupported("'repository_name' specification is not supported")
-        entries = repository_index(engine, only_ready=message.ready)
+        entries = await repository_index(crew, only_ready=message.ready)
         return _fill(pb.RepositoryIndexResponse(), {"models": entries})
 
     async def load(request: bytes, call: Call) -> bytes:
         message = parse(pb.RepositoryModelLoadRequest, request)
-        await load_model(engine, control, call, message.model_name, message.parameters)
+        await load_model(crew, control, call, message.model_name, message.parameters)
         return pb.RepositoryModelLoadResponse().SerializeToString()
 
     async def unload(request: bytes, call: Call) -> bytes:
         message = parse(pb.RepositoryModelUnloadRequest, request)
-        await unload_model(engine, control, call, message.model_name)
+        await unload_model(crew, control, call, message.model_name)
         return pb.RepositoryModelUnloadResponse().SerializeToString()
 
     return {

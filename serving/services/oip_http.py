@@ -13,6 +13,7 @@ from serving.api.calls import ModelRef
 from serving.api.json_text import dump_json
 from serving.api.oip_repository import decode_index_request, decode_load_request
 from serving.api.oip_requests import decode_model_ref
+from serving.crew.crew import Alone, Crew
 from serving.engine.engine import Engine
 from serving.services import oip_models as models
 from serving.services.control import ModelControl
@@ -31,6 +32,7 @@ class _Asked:
     """A request, and what its path names: a model at most."""
 
     engine: Engine
+    crew: Crew
     control: ModelControl
     request: HttpRequest
     call: Call
@@ -45,8 +47,15 @@ class _Route:
     answer: Callable[[_Asked], Awaitable[HttpResponse]]
 
 
-def oip_http(engine: Engine, control: ModelControl = _NOBODY) -> HttpApi:
-    """The API of /v2; *control* says who may load models."""
+def oip_http(engine: Engine, control: ModelControl = _NOBODY, crew: Crew | None = None) -> HttpApi:
+    """The API of /v2.
+
+    Args:
+        engine: Runs the models.
+        control: Who may load models.
+        crew: Answers for the models' state, and loads them.
+    """
+    everybody = crew or Alone(engine)
 
     async def answer(request: HttpRequest, call: Call) -> HttpResponse:
         parts = request.path.split("/")[2:]
@@ -57,7 +66,7 @@ def oip_http(engine: Engine, control: ModelControl = _NOBODY) -> HttpApi:
         if request.method != route.method:
             return _other_method(route, request.method)
         ref = decode_model_ref(name, version)
-        return await route.answer(_Asked(engine, control, request, call, ref))
+        return await route.answer(_Asked(engine, everybody, control, request, call, ref))
 
     return answer
 
@@ -94,7 +103,7 @@ async def _live(asked: _Asked) -> HttpResponse:
 
 
 async def _ready(asked: _Asked) -> HttpResponse:
-    is_ready = asked.engine.is_ready
+    is_ready = await asked.crew.is_ready()
     return _json({"ready": is_ready}, 200 if is_ready else 400)
 
 
@@ -107,7 +116,7 @@ async def _metadata(asked: _Asked) -> HttpResponse:
 
 
 async def _model_ready(asked: _Asked) -> HttpResponse:
-    if not models.is_model_ready(asked.engine, asked.ref):
+    if not await asked.crew.has(asked.ref):
         return _json({"error": "Model version not ready"}, 400)
     return _json({"name": asked.ref.name, "ready": True})
 
@@ -117,23 +126,24 @@ async def _config(asked: _Asked) -> HttpResponse:
 
 
 async def _statistics(asked: _Asked) -> HttpResponse:
-    return _json(statistics(asked.engine, asked.ref))
+    return _json(await statistics(asked.engine, asked.crew, asked.ref))
 
 
 async def _index(asked: _Asked) -> HttpResponse:
     only_ready = decode_index_request(asked.request.body)
-    return _json(repository_index(asked.engine, only_ready=only_ready))
+    entries = await repository_index(asked.crew, only_ready=only_ready)
+    return _json(entries)
 
 
 async def _load(asked: _Asked) -> HttpResponse:
     parameters = decode_load_request(asked.request.body)
-    await load_model(asked.engine, asked.control, asked.call, asked.ref.name, parameters)
+    await load_model(asked.crew, asked.control, asked.call, asked.ref.name, parameters)
     return _json({})
 
 
 async def _unload(asked: _Asked) -> HttpResponse:
     decode_load_request(asked.request.body)
-    await unload_model(asked.engine, asked.control, asked.call, asked.ref.name)
+    await unload_model(asked.crew, asked.control, asked.call, asked.ref.name)
     return _json({})
 
 

@@ -150,8 +150,3 @@ def model_config(engine: Engine, ref: ModelRef) -> Document:
         ),
         has_labels=bool(servable.labels),
     )
-
-
-def is_model_ready(engine: Engine, ref: ModelRef) -> bool:
-    """Whether the model can be called."""
-    return isinstance(engine.find(ref), Servable)

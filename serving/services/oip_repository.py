@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from model_store.errors import InvalidRequest
 from serving.api import oip_documents as documents
 from serving.api.oip_documents import Document
-from serving.engine.engine import Engine, State, VersionStatus
+from serving.crew.crew import Crew
+from serving.engine.engine import State, VersionStatus
 from serving.services.control import ModelControl
 from serving.services.methods import Call
 
@@ -20,9 +21,10 @@ _STATES = {
 }
 
 
-def repository_index(engine: Engine, *, only_ready: bool) -> list[Document]:
+async def repository_index(crew: Crew, *, only_ready: bool) -> list[Document]:
     """Every version that was tried, with its state and the reason for it."""
-    statuses = [status for name in engine.models() for status in engine.statuses(name)]
+    report = await crew.report()
+    statuses = [status for name in report.models for status in report.of(name)]
     return documents.index(
         (status.model, _STATES[status.state], _reason(status))
         for status in statuses
@@ -35,12 +37,12 @@ def _reason(status: VersionStatus) -> str:
 
 
 async def load_model(
-    engine: Engine, control: ModelControl, call: Call, name: str, parameters: Iterable[str]
+    crew: Crew, control: ModelControl, call: Call, name: str, parameters: Iterable[str]
 ) -> None:
     """Load a model of the store.
 
     Args:
-        engine: Loads it.
+        crew: Loads it.
         control: Who may.
         call: Who asks.
         name: The model.
@@ -53,7 +55,7 @@ async def load_model(
     control.check(call)
     for parameter in parameters:
         raise InvalidRequest(_why_not(parameter))
-    await engine.load_model(name)
+    await crew.load_model(name)
 
 
 def _why_not(parameter: str) -> str:
@@ -65,11 +67,11 @@ def _why_not(parameter: str) -> str:
     )
 
 
-async def unload_model(engine: Engine, control: ModelControl, call: Call, name: str) -> None:
+async def unload_model(crew: Crew, control: ModelControl, call: Call, name: str) -> None:
     """Take no new calls for a model; those that have begun finish.
 
     Raises:
         EaselError: The caller may not, or there is no such model.
     """
     control.check(call)
-    await engine.unload_model(name)
+    await crew.unload_model(name)

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+from model_store.spec import ModelVersion
 from serving.api.calls import ModelRef
 from serving.api.oip_documents import Document
+from serving.crew.crew import Crew
 from serving.engine.engine import Engine
-from serving.engine.servable import Servable
-from serving.engine.statistics import Spent, total
+from serving.engine.statistics import Spent, Statistics
 from serving.services.oip_models import find
 
 _NOTHING = {"count": 0, "ns": 0}
 
 
-def statistics(engine: Engine, ref: ModelRef) -> Document:
+async def statistics(engine: Engine, crew: Crew, ref: ModelRef) -> Document:
     """What the versions have done: one of them, all of a model, or without a name all.
+
+    Args:
+        engine: Knows whether there are such.
+        crew: Has done it.
+        ref: Which.
 
     Raises:
         EaselError: As ``find`` does.
     """
     if ref.name:
         find(engine, ref)
-    names = (ref.name,) if ref.name else engine.models()
-    found = [
-        engine.find(ModelRef(name, version=status.model.number))
-        for name in names
-        for status in engine.statuses(name)
-        if ref.version in (None, status.model.number)
-    ]
-    return {"model_stats": [_version(each) for each in found if isinstance(each, Servable)]}
+    done = (await crew.report()).done
+    found = sorted(
+        (model.name, model.number)
+        for model in done
+        if ref.name in ("", model.name) and ref.version in (None, model.number)
+    )
+    models = [ModelVersion(name, number) for name, number in found]
+    return {"model_stats": [_version(model, done[model]) for model in models]}
 
 
-def _version(servable: Servable) -> Document:
-    seen = total(batcher.statistics for batcher in servable.batchers.values())
+def _version(model: ModelVersion, seen: Statistics) -> Document:
     return {
-        "name": servable.model.name,
-        "version": str(servable.model.number),
+        "name": model.name,
+        "version": str(model.number),
         "last_inference": seen.last_ms,
         "inference_count": seen.rows,
         "execution_count": seen.runs,

@@ -10,6 +10,7 @@ from serving.api import tfs
 from serving.api.calls import ModelRef, Prediction
 from serving.api.protos import tensorflow_serving_pb2 as pb
 from serving.api.wire import parse
+from serving.crew.crew import Alone, Crew
 from serving.engine.engine import Engine
 from serving.engine.servable import Servable
 from serving.services.methods import Call, Methods, Unary
@@ -17,8 +18,9 @@ from serving.services.tfs_inference import inference_methods
 from serving.services.tfs_lookup import find, statuses
 
 
-def tfs_methods(engine: Engine) -> Methods:
-    """TF Serving's methods by their full path."""
+def tfs_methods(engine: Engine, crew: Crew | None = None) -> Methods:
+    """TF Serving's methods by their full path; *crew* answers for the models' state."""
+    asked = crew or Alone(engine)
 
     async def predict(request: bytes, call: Call) -> bytes:
         prediction = tfs.decode_predict_request(request)
@@ -35,7 +37,8 @@ def tfs_methods(engine: Engine) -> Methods:
 
     async def get_model_status(request: bytes, call: Call) -> bytes:
         message = parse(pb.GetModelStatusRequest, request)
-        return statuses(engine, tfs.decode_model_spec(message)).SerializeToString()
+        response = await statuses(engine, asked, tfs.decode_model_spec(message))
+        return response.SerializeToString()
 
     return {
         tfs.PREDICT: Unary(predict, runs_model=True),

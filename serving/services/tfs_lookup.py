@@ -6,6 +6,8 @@ from model_store.errors import EaselError, InvalidRequest, ServableNotFound
 from serving.api.calls import ModelRef
 from serving.api.protos import tensorflow_error_pb2 as tf_error
 from serving.api.protos import tensorflow_serving_pb2 as pb
+from serving.crew.crew import Crew
+from serving.crew.report import Report
 from serving.engine.engine import Engine, Missing, State, VersionStatus, require
 from serving.engine.servable import Servable
 
@@ -36,15 +38,20 @@ def find(engine: Engine, ref: ModelRef) -> Servable:
     raise ServableNotFound(f"Servable not found for request: {kind}")
 
 
-def statuses(engine: Engine, ref: ModelRef) -> pb.GetModelStatusResponse:
+async def statuses(engine: Engine, crew: Crew, ref: ModelRef) -> pb.GetModelStatusResponse:
     """The state of a model's versions, or of the one that *ref* names.
+
+    Args:
+        engine: Knows the version labels.
+        crew: Knows the states.
+        ref: Whose.
 
     Raises:
         InvalidRequest: No such version label.
         ServableNotFound: No such model or version was ever tried.
     """
     response = pb.GetModelStatusResponse()
-    for status in _wanted(engine, ref):
+    for status in _wanted(engine, await crew.report(), ref):
         item = response.model_version_status.add(
             version=status.model.number, state=_STATES[status.state]
         )
@@ -55,8 +62,8 @@ def statuses(engine: Engine, ref: ModelRef) -> pb.GetModelStatusResponse:
     return response
 
 
-def _wanted(engine: Engine, ref: ModelRef) -> tuple[VersionStatus, ...]:
-    found = engine.statuses(ref.name)
+def _wanted(engine: Engine, report: Report, ref: ModelRef) -> tuple[VersionStatus, ...]:
+    found = report.of(ref.name)
     if not found:
         raise ServableNotFound(f"Could not find any versions of model {ref.name}")
     number = ref.version

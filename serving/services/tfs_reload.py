@@ -9,8 +9,8 @@ from pathlib import Path
 
 from model_store.errors import PermissionDenied
 from serving.api.protos import tensorflow_serving_config_pb2 as pb
+from serving.crew.crew import Crew
 from serving.engine.deployment import ModelConfig
-from serving.engine.engine import Engine
 from serving.services.control import ModelControl
 from serving.services.methods import Call, Methods, Unary
 from serving.services.tfs_config import decode_reload_request
@@ -19,7 +19,7 @@ RELOAD = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
 
 
 def reload_methods(
-    engine: Engine,
+    crew: Crew,
     control: ModelControl,
     store: Path,
     configured: Callable[[], Iterable[ModelConfig]] = tuple,
@@ -27,7 +27,7 @@ def reload_methods(
     """The method by its full path.
 
     Args:
-        engine: Whose models are replaced.
+        crew: Whose models are replaced.
         control: Who may do so.
         store: Models are loaded from here,
         configured: and from the folders that the operator names by now, no others.
@@ -37,7 +37,7 @@ def reload_methods(
         control.check(call)
         wanted = decode_reload_request(request)
         folders = [config.folder for config in configured()]
-        await engine.reconfigure([_allowed(config, store, folders) for config in wanted])
+        await crew.reconfigure([_allowed(config, store, folders) for config in wanted])
         response = pb.ReloadConfigResponse()
         response.status.SetInParent()  # OK, of which nothing is written
         return response.SerializeToString()

@@ -12,6 +12,7 @@ from serving.api import tfs_json, tfs_json_status, tfs_json_text, tfs_results
 from serving.api.calls import ModelRef, Prediction
 from serving.api.tfs_examples import ExampleCall, decode_examples
 from serving.api.tfs_json_examples import read_example_list
+from serving.crew.crew import Alone, Crew
 from serving.engine.engine import Engine
 from serving.engine.servable import Servable
 from serving.services.http import HttpApi, HttpRequest, HttpResponse
@@ -28,8 +29,9 @@ _MAX_VERSION = 2**63
 _LONG_BODY = 1 << 20
 
 
-def tfs_http_api(engine: Engine) -> HttpApi:
-    """Everything under ``/v1/``."""
+def tfs_http_api(engine: Engine, crew: Crew | None = None) -> HttpApi:
+    """Everything under ``/v1/``; *crew* answers for the models' state."""
+    asked = crew or Alone(engine)
 
     async def answer(request: HttpRequest, call: Call) -> HttpResponse:
         pattern = {"POST": _POST, "GET": _GET}.get(request.method)
@@ -38,7 +40,9 @@ def tfs_http_api(engine: Engine) -> HttpApi:
             raise _malformed(request)
         call.asked = ref = _read_ref(match)
         if request.method == "GET":
-            return HttpResponse(_describe(engine, ref, is_metadata=bool(match["metadata"])))
+            if match["metadata"]:
+                return HttpResponse(_metadata(engine, ref))
+            return HttpResponse(tfs_json_status.encode_statuses(await statuses(engine, asked, ref)))
         run = _RUN[match["method"].lower()]
         return HttpResponse(await run(engine, ref, request.body, call))
 
@@ -59,9 +63,7 @@ def _read_ref(match: re.Match[str]) -> ModelRef:
     return ModelRef(match["name"], None if digits is None else int(digits), match["label"])
 
 
-def _describe(engine: Engine, ref: ModelRef, *, is_metadata: bool) -> bytes:
-    if not is_metadata:
-        return tfs_json_status.encode_statuses(statuses(engine, ref))
+def _metadata(engine: Engine, ref: ModelRef) -> bytes:
     servable = find(engine, ref)
     return tfs_json_status.encode_metadata(servable.model, servable.manifest.signatures)
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import signal
-import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -18,9 +14,9 @@ import pytest
 
 from serving.api import oip
 from serving.api.protos import inference_pb2 as pb
-from tests.support import easel, publish_linear, read_until
+from tests.serving.processes import two_workers
+from tests.support import easel, publish_linear
 
-READY = re.compile(r"worker (\d) is ready, process (\d+)")
 CALLERS = 16
 
 
@@ -28,18 +24,6 @@ CALLERS = 16
 def store(tmp_path: Path) -> Path:
     publish_linear(tmp_path)
     return tmp_path
-
-
-@contextmanager
-def two_workers(store: Path) -> Iterator[tuple[subprocess.Popen, str, dict[int, int]]]:
-    """The process, its address, and the workers' process ids."""
-    with easel(
-        "serve", "--store", str(store), "--port", "0", "--rest_api_port", "0", "--workers", "2"
-    ) as process:
-        said = read_until(process, "(gRPC)")
-        workers = {int(number): int(pid) for number, pid in READY.findall(said)}
-        (address,) = re.findall(r" on (\S+) \(gRPC\)", said)
-        yield process, address, workers
 
 
 def wait_until_gone(pid: int) -> None:
@@ -90,7 +74,8 @@ class Caller(threading.Thread):
 
 
 def test_both_workers_take_calls_and_say_together_once_that_they_are_ready(store):
-    with two_workers(store) as (process, _, workers):
+    with two_workers(store) as found:
+        process, workers = found.process, found.pids
         assert set(workers) == {1, 2}
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=60)
@@ -101,15 +86,15 @@ def test_both_workers_take_calls_and_say_together_once_that_they_are_ready(store
 
 
 def test_while_a_killed_worker_is_replaced_the_other_serves(store):
-    with two_workers(store) as (process, address, workers):
-        callers = [Caller(address) for _ in range(CALLERS)]
+    with two_workers(store) as workers:
+        callers = [Caller(workers.grpc) for _ in range(CALLERS)]
         for caller in callers:
             caller.start()
         try:
             read_answers(callers, 3)
             before = sum(caller.answers for caller in callers)
-            os.kill(workers[1], signal.SIGKILL)
-            said = read_until(process, "worker 1 is ready")
+            killed = workers.pids[1]
+            said = workers.end(1, signal.SIGKILL)
             after = sum(caller.answers for caller in callers)
             assert "worker 1 ended with status -9" in said
             assert after > before, "nobody was served meanwhile"
@@ -120,7 +105,7 @@ def test_while_a_killed_worker_is_replaced_the_other_serves(store):
             for caller in callers:
                 caller.join(30)
         assert [caller.failure for caller in callers] == [None] * CALLERS
-        assert READY.findall(said)[-1][1] != str(workers[1])
+        assert workers.pids[1] != killed
 
 
 def read_answers(callers: list[Caller], count: int) -> None:
@@ -135,10 +120,10 @@ def read_answers(callers: list[Caller], count: int) -> None:
 
 
 def test_workers_do_not_outlive_a_supervisor_that_was_killed(store):
-    with two_workers(store) as (process, _, workers):
-        process.kill()
-        process.wait(30)
-        for pid in workers.values():
+    with two_workers(store) as found:
+        found.process.kill()
+        found.process.wait(30)
+        for pid in found.pids.values():
             wait_until_gone(pid)
 
 

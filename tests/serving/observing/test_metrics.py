@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from model_store.store import Store
+from serving.crew.crew import Alone
 from serving.engine.engine import Engine
 from serving.engine.servable import LoadOptions
 from serving.observing.histograms import KINDS, Histograms, Labels, Sample
@@ -33,7 +34,7 @@ async def engine(tmp_path):
 
 async def scrape(histograms: Histograms, engine: Engine, accept: bytes = b"") -> tuple[str, str]:
     request = HttpRequest("GET", "/metrics", headers={b"accept": accept})
-    response = await metrics_api(histograms.counts, engine)(request, Call())
+    response = await metrics_api(histograms.counts, Alone(engine))(request, Call())
     assert response.status == 200
     return response.body.decode(), response.content_type.decode()
 
@@ -91,7 +92,7 @@ async def test_every_metric_is_in_the_readme(engine):
 
 
 async def test_only_reading_is_allowed(engine):
-    response = await metrics_api(Histograms().counts, engine)(
+    response = await metrics_api(Histograms().counts, Alone(engine))(
         HttpRequest("POST", "/metrics"), Call()
     )
     assert response.status == 405
