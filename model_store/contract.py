@@ -50,9 +50,12 @@ class ImageContract:
         background: One 8-bit value a channel; transparent pixels show it, padding is it.
         resize: Pillow's resampling filter, always with antialiasing when it shrinks.
         fit: How a picture of another aspect ratio is made to fit.
+        short_side_px: With ``fit`` ``crop``: the picture is resized until its shorter side is
+            this long, then the middle is cut out, as torchvision's Resize and CenterCrop do.
+            None resizes no further than the cut needs.
         invert: Whether ``255 - pixel`` is sent, as for light ink on black.
         ink: Centre the ink; ``fit`` is then ``contain``.
-        layout: Order of the axes.
+        layout: Order of the axes on the wire; a graph that wants channels first turns them.
     """
 
     tensor: str
@@ -64,6 +67,7 @@ class ImageContract:
     invert: bool = False
     ink: InkCentring | None = None
     layout: Literal["NHWC"] = "NHWC"
+    short_side_px: int | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -87,12 +91,24 @@ class ImageContract:
                 f"input contract: background must be {channels} whole numbers from 0 to 255, "
                 f"one for each channel of mode {self.mode}"
             )
+        self._check_short_side()
         if self.ink is None:
             return
         if not _are_whole((self.ink.box_px,), 1, range(1, min(self.size) + 1)):
             raise BadVersion("input contract: ink.box_px must fit into size")
         if not _are_whole((self.ink.threshold,), 1, range(255)):
             raise BadVersion("input contract: ink.threshold must be a whole number from 0 to 254")
+
+    def _check_short_side(self) -> None:
+        if self.short_side_px is None:
+            return
+        if self.fit != "crop" or self.ink is not None:
+            raise BadVersion('input contract: short_side_px goes with fit "crop" only')
+        if not _are_whole((self.short_side_px,), 1, range(max(self.size), 2049)):
+            raise BadVersion(
+                "input contract: short_side_px must be a whole number from the longer side of "
+                "size to 2048"
+            )
 
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -114,7 +130,10 @@ def _are_whole(values: Any, count: int, allowed: range) -> bool:
 
 def to_json(contract: ImageContract) -> dict[str, Any]:
     """The manifest's ``input_contract`` object."""
-    return {"kind": "image", **asdict(contract)}
+    value = {"kind": "image", **asdict(contract)}
+    if contract.short_side_px is None:  # an adapter from before it was thought of reads the rest
+        del value["short_side_px"]
+    return value
 
 
 def from_json(value: Mapping[str, Any]) -> ImageContract:

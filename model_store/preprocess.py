@@ -28,6 +28,9 @@ FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+# Of a longer picture the ends are cut off before it is resized by its shorter side.
+_MAX_ASPECT = 8
+
 UInt8 = NDArray[np.uint8]
 
 
@@ -113,12 +116,32 @@ def fit(picture: Image.Image, contract: ImageContract) -> Image.Image:
     resampling = FILTERS[contract.resize]
     if contract.fit == "stretch":
         return picture.resize((width, height), resampling)
+    if contract.short_side_px is not None:
+        return _cut_from(picture, contract, contract.short_side_px)
     if contract.fit == "crop":
         return ImageOps.fit(picture, (width, height), resampling)
     page = _blank(contract, (width, height))
     small = ImageOps.contain(picture, (width, height), resampling)
     page.paste(small, ((width - small.width) // 2, (height - small.height) // 2))
     return page
+
+
+def _cut_from(picture: Image.Image, contract: ImageContract, short_side_px: int) -> Image.Image:
+    """Resize by the shorter side, then cut out the middle; rounded as torchvision rounds."""
+    longest = _MAX_ASPECT * min(picture.size)
+    if max(picture.size) > longest:  # a line of pixels would become a picture of gigabytes
+        cut = (min(picture.width, longest), min(picture.height, longest))
+        picture = picture.crop(_middle(picture.size, cut))
+    short = min(picture.size)
+    width, height = (int(short_side_px * side / short) for side in picture.size)
+    resized = picture.resize((width, height), FILTERS[contract.resize])
+    return resized.crop(_middle(resized.size, (contract.size[1], contract.size[0])))
+
+
+def _middle(whole: tuple[int, int], cut: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The box of *cut* in the middle of *whole*; both are width and height."""
+    left, top = (round((outer - inner) / 2) for outer, inner in zip(whole, cut, strict=True))
+    return left, top, left + cut[0], top + cut[1]
 
 
 def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -> Image.Image:

@@ -21,15 +21,23 @@ def contracts_of_any_kind(draw) -> ImageContract:
     size = (draw(st.integers(1, 4096)), draw(st.integers(1, 4096)))
     mode = draw(st.sampled_from(["L", "RGB"]))
     ink = st.builds(InkCentring, box_px=st.integers(1, min(size)), threshold=st.integers(0, 254))
+    inked = draw(st.none() | ink)
+    fit = draw(st.sampled_from(["stretch", "contain", "crop"]))
+    short_sides = (
+        st.integers(max(size), 2048)
+        if fit == "crop" and inked is None and max(size) <= 2048
+        else st.nothing()
+    )
     return ImageContract(
         tensor=draw(st.text(min_size=1)),
         size=size,
         mode=mode,
         background=tuple(draw(st.integers(0, 255)) for _ in range(CHANNELS[mode])),
         resize=draw(st.sampled_from(["nearest", "box", "bilinear", "bicubic", "lanczos"])),
-        fit=draw(st.sampled_from(["stretch", "contain", "crop"])),
+        fit=fit,
         invert=draw(st.booleans()),
-        ink=draw(st.none() | ink),
+        ink=inked,
+        short_side_px=draw(st.none() | short_sides),
     )
 
 
@@ -90,6 +98,11 @@ def test_everything_but_tensor_and_size_has_a_default():
         ({"layout": "NCHW"}, "layout must be one of NHWC"),
         ({"invert": "no"}, "invert"),
         ({"invert": 1}, "invert"),
+        ({"short_side_px": 28}, 'goes with fit "crop" only'),
+        ({"short_side_px": 28, "fit": "crop"}, 'goes with fit "crop" only'),
+        ({"short_side_px": 27, "fit": "crop", "ink": None}, "short_side_px must be"),
+        ({"short_side_px": 2049, "fit": "crop", "ink": None}, "short_side_px must be"),
+        ({"short_side_px": 32.5, "fit": "crop", "ink": None}, "short_side_px must be"),
         ({"ink": {"box_px": 29}}, "box_px"),
         ({"ink": {"box_px": 0}}, "box_px"),
         ({"ink": {"box_px": 20.5}}, "box_px"),
@@ -105,6 +118,12 @@ def test_everything_but_tensor_and_size_has_a_default():
 def test_a_value_that_no_picture_can_satisfy_is_refused_by_name(change, complaint):
     with pytest.raises(BadVersion, match=complaint):
         contracts.from_json(GOOD | change)
+
+
+def test_a_contract_without_a_short_side_is_written_as_it_was_before_there_was_one():
+    assert "short_side_px" not in GOOD
+    crop = ImageContract("image", (224, 224), fit="crop", short_side_px=256)
+    assert contracts.to_json(crop)["short_side_px"] == 256
 
 
 @pytest.mark.parametrize("key", ["tensor", "size"])

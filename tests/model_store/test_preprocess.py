@@ -90,6 +90,30 @@ def test_crop_keeps_the_shape_and_cuts_from_the_middle():
     assert (to_tensor(encode(image), replace(COLOUR, fit="crop"))[0] == (255, 0, 0)).all()
 
 
+@pytest.mark.parametrize("source", [(400, 300), (300, 401), (64, 64), (20, 31), (2000, 260)])
+@pytest.mark.parametrize("resize", ["bilinear", "bicubic"])
+def test_a_short_side_is_resized_to_and_the_middle_cut_out_as_torchvision_does(source, resize):
+    contract = replace(COLOUR, size=(24, 32), fit="crop", resize=resize, short_side_px=40)
+    image = photo(*source)
+    # torchvision's Resize(40) and CenterCrop((24, 32)), written out.
+    width, height = image.size
+    wide = (40, int(40 * height / width)) if width <= height else (int(40 * width / height), 40)
+    resized = image.resize(wide, FILTERS[resize])
+    left, top = round((wide[0] - 32) / 2.0), round((wide[1] - 24) / 2.0)
+    want = np.asarray(resized.crop((left, top, left + 32, top + 24)))
+    assert np.array_equal(to_tensor(encode(image), contract)[0], want)
+
+
+@pytest.mark.parametrize("source", [(1, 5000), (5000, 1), (40, 3000)])
+def test_of_a_line_of_pixels_only_the_middle_is_made_larger(source):
+    contract = replace(COLOUR, size=(224, 224), fit="crop", short_side_px=512)
+    line = Image.new("RGB", source, "blue")
+    line.paste(
+        "red", (source[0] // 2 - 40, source[1] // 2 - 40, source[0] // 2 + 40, source[1] // 2 + 40)
+    )
+    assert (to_tensor(encode(line), contract)[0] == (255, 0, 0)).all()
+
+
 def test_inverting_is_the_last_thing_done():
     data = encode(photo())
     plain, turned = (to_tensor(data, replace(COLOUR, invert=invert)) for invert in (False, True))
