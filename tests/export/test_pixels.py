@@ -88,11 +88,7 @@ def test_arrays_may_be_pixels_or_the_sources_own_numbers_with_a_batch_axis_or_wi
 
 def test_grey_pictures_may_come_without_a_channel_axis(pictures):
     preset = PRESETS["mnist"]
-    contract = (
-        contract_of(preset, ink=None, fit="stretch")
-        if False
-        else replace(contract_of(preset), ink=None)
-    )
+    contract = replace(contract_of(preset), ink=None)
     spec = TensorSpec("x", "float32", (None, 28, 28))
     prelude = prelude_for(contract, spec, preset.scale, preset.offset)
     tensors = {path.name: to_tensor(path.read_bytes(), contract)[0, :, :, 0] for path in pictures}
