@@ -54,9 +54,12 @@ $(RUNTIME)/.installed: pyproject.toml
 	@touch $@
 
 $(DEV)/.installed: pyproject.toml
-	@echo "installing into $(DEV), with TensorFlow ..."
+	@echo "installing into $(DEV), with TensorFlow and PyTorch ..."
 	@test -x $(DEV)/bin/python || $(PYTHON) -m venv $(DEV)
-	@$(DEV)/bin/python $(PIP) -e '.[serving,tensorflow,adapter,export,dev]'
+	@# To this one version a build for the CPU alone answers; any other brings gigabytes of CUDA.
+	@$(DEV)/bin/python $(PIP) -e '.[serving,tensorflow,adapter,export,export-torch,dev]' torch==2.13.0
+	@# It asks for the distribution "tensorflow"; "tensorflow-cpu" is the same package, smaller.
+	@$(DEV)/bin/python $(PIP) --no-deps tf-keras==2.21.0
 	@touch $@
 
 $(TFS_CLIENT)/.installed: tests/conformance/tfs-client.txt
