@@ -1,188 +1,204 @@
-"""From a loaded source to a version in the store, or a refusal and nothing left behind."""
+"""What a version directory holds beside the model: labels, golden samples, proof, manifest."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
-from export.keras_source import KerasSource, to_onnx, versions
-from export.parity import ParityReport, Tolerance, prove
+from export.convert import Candidate
+from export.kinds import Kind
+from export.parity.proof import Proof
+from export.parity.report import ParityReport, write_report
+from export.parity.trials import Group
 from export.request import ExportRequest
+from export.sources.source import Description
 from export.tensors import Tensors
-from model_store.contract import ImageContract
+from export.wire import Wire
 from model_store.digests import digest_file, digest_folder
 from model_store.errors import ExportRefused
-from model_store.manifest import Manifest
-from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
-from model_store.store import Store
+from model_store.manifest import FileDigest, Manifest
+from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature
 
-GRAPH_FILE, LABELS_FILE, GOLDEN_FILE, PARITY_FILE = (
-    "model.onnx", "labels.txt", "golden.npz", "parity.json",
-)  # fmt: skip
+LABELS_FILE, GOLDEN_FILE, PARITY_FILE = "labels.txt", "golden.npz", "parity.json"
 GOLDEN_ROWS = 16
-
-Step = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
-    """A published version and the proof."""
+class Proven:
+    """An exported model and the proof that it is its source."""
+
+    candidate: Candidate
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that an export has found out, before it is published.
+
+    Attributes:
+        kind: What the source is.
+        description: What the source says of itself.
+        wire: What travels.
+        proven: One for each target; the first is what the server loads.
+        golden: Inputs to keep, and the source's own outputs for them.
+    """
+
+    kind: Kind
+    description: Description
+    wire: Wire
+    proven: tuple[Proven, ...]
+    golden: tuple[Tensors, Tensors]
+
+    @property
+    def report(self) -> ParityReport:
+        """One proof for all targets; the second target's outputs say which it is."""
+        first, *others = self.proven
+        outputs = list(first.proof.report.outputs)
+        for other in others:
+            title = other.candidate.title
+            outputs += [
+                replace(output, case=f"{title} {output.case}".strip())
+                for output in other.proof.report.outputs
+            ]
+        return replace(first.proof.report, outputs=tuple(outputs))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of, one sentence each."""
+        return (
+            *self.description.notes,
+            *(note for each in self.proven for note in each.candidate.notes),
+            *self.report.notes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version in the store."""
 
     model: ModelVersion
     folder: Path
-    parity: ParityReport
-    graph_bytes: int
+    findings: Findings
+    labels: tuple[str, ...]
+    files: Mapping[str, FileDigest]
 
 
-def export(request: ExportRequest, source: KerasSource, store: Store, step: Step) -> Exported:
-    """Convert, prove and publish.
+def golden_rows(group: Group, reference: Callable[[Tensors], Tensors]) -> tuple[Tensors, Tensors]:
+    """The first rows of *group*, or all of it without a batch axis, and the source's outputs."""
+    inputs = group.inputs
+    if group.batches:
+        inputs = {name: tensor[:GOLDEN_ROWS] for name, tensor in inputs.items()}
+    return inputs, reference(inputs)
 
-    Args:
-        request: What was asked for.
-        source: The loaded model.
-        store: Where the version goes.
-        step: Told what is being done, before it is done.
+
+def check_labels(labels: tuple[str, ...], outputs: Tensors) -> None:
+    """See that there are as many class labels as scores.
 
     Raises:
-        ExportRefused: The shapes do not fit, the conversion failed, or parity did.
+        ExportRefused: There are not.
     """
-    _check_request(request, source)
-    with store.publishing(request.name) as (folder, publish):
-        step("converting to ONNX")
-        to_onnx(source, request.scaling, request.contract.tensor, folder / GRAPH_FILE)
-        exported = _load(folder / GRAPH_FILE)
-        signature = _signature(exported, request.contract)
-        step(f"proving parity on {len(request.samples)} samples at batch 1, 2 and 7")
-        inputs = {request.contract.tensor: request.samples}
-        want = source.predict(request.samples, request.scaling)
-        _check_labels(request.labels, want)
-        parity = prove(
-            lambda _: want,
-            lambda batch: _run(exported, batch),
-            inputs,
-            Tolerance(),
-            samples=request.samples_text,
-        )
-        _refuse_unless_equal(parity)
-        step("publishing")
-        _write_files(folder, request, want, parity)
-        model = publish(lambda model: _manifest(model, folder, request, signature))
-    path = store.folder(model)
-    return Exported(model, path, parity, (path / GRAPH_FILE).stat().st_size)
-
-
-def _check_request(request: ExportRequest, source: KerasSource) -> None:
-    if tuple(source.input_shape[1:]) != request.contract.shape:
-        raise ExportRefused(
-            f"the model takes {list(source.input_shape[1:])}, the input contract gives "
-            f"{list(request.contract.shape)}; change --size or --mode"
-        )
-    if request.samples.dtype != np.uint8 or request.samples.shape[1:] != request.contract.shape:
-        raise ExportRefused(
-            f"the samples are {request.samples.dtype}{list(request.samples.shape)}, the wire "
-            f"tensor is uint8{['N', *request.contract.shape]}"
-        )
-    if not len(request.samples):
-        raise ExportRefused("there are no samples to prove parity on")
-
-
-def _check_labels(labels: tuple[str, ...], outputs: Tensors) -> None:
     classes = sorted({output.shape[1] for output in outputs.values() if output.ndim == 2})
     if labels and len(labels) not in classes:
         scores = " or ".join(map(str, classes)) or "no"
         raise ExportRefused(f"there are {len(labels)} class labels for {scores} scores")
 
 
-def _load(path: Path) -> ort.InferenceSession:
-    try:
-        return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions have no common base
-        raise ExportRefused(f"ONNX Runtime cannot load the converted graph: {error}") from error
+def write_version(
+    request: ExportRequest,
+    findings: Findings,
+    folder: Path,
+    publish: Callable[[Callable[[ModelVersion], Manifest]], ModelVersion],
+) -> Published:
+    """Write what belongs beside the model, and publish.
 
-
-def _run(session: ort.InferenceSession, inputs: Tensors) -> Tensors:
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
-
-
-def _signature(session: ort.InferenceSession, contract: ImageContract) -> Signature:
-    """The graph's own signature, which must have the promised input and a free batch axis."""
-    found = [(node.name, node.type) for node in session.get_inputs()]
-    if found != [(contract.tensor, "tensor(uint8)")]:
-        raise ExportRefused(f"the graph wants the inputs {found}; only {contract.tensor} is known")
-    specs = [_spec(node) for node in session.get_outputs()]
-    for spec in specs:
-        if spec.shape is None or spec.shape[:1] != (None,):
-            raise ExportRefused(f"the batch axis was baked into the output {spec}")
-    image = TensorSpec(contract.tensor, "uint8", (None, *contract.shape))
-    return Signature((image,), tuple(specs))
-
-
-def _spec(node: Any) -> TensorSpec:
-    if node.type != "tensor(float)":
-        raise ExportRefused(f"output {node.name} is {node.type}; only float32 is exported so far")
-    return TensorSpec(
-        node.name, "float32", tuple(size if isinstance(size, int) else None for size in node.shape)
-    )
-
-
-def _refuse_unless_equal(parity: ParityReport) -> None:
-    if parity.passed:
-        return
-    raise ExportRefused(
-        f"the exported graph is not the source model: {_difference(parity)}; nothing was published"
-    )
-
-
-def _difference(parity: ParityReport) -> str:
-    failed = [output for output in parity.outputs if not output.passed]
-    if not failed:
-        return "there is no output to compare"
-    worst = max(failed, key=lambda output: output.max_abs_error)
-    where = f"output {worst.name} at batch {worst.batch}"
-    if not worst.rows:
-        return f"{where} is missing in one of them, or has another dtype or shape"
-    top1 = "" if worst.top1_agreement is None else f", top-1 agreement {worst.top1_agreement:.2%}"
-    return f"{where} differs by {worst.max_abs_error:.3g}{top1}"
-
-
-def _write_files(folder: Path, request: ExportRequest, want: Tensors, parity: ParityReport) -> None:
-    golden = {f"input:{request.contract.tensor}": request.samples[:GOLDEN_ROWS]}
-    golden |= {f"output:{name}": output[:GOLDEN_ROWS] for name, output in want.items()}
-    np.savez_compressed(folder / GOLDEN_FILE, allow_pickle=False, **golden)
-    (folder / PARITY_FILE).write_text(json.dumps(parity.to_json(), indent=2) + "\n")
+    Args:
+        request: What was asked for, with the labels that are meant.
+        findings: What came of it.
+        folder: The unpublished version; the model is in it.
+        publish: From ``Store.publishing``.
+    """
+    golden = _golden_arrays(findings)
+    if golden:
+        np.savez_compressed(folder / GOLDEN_FILE, allow_pickle=False, **golden)
+    write_report(findings.report, folder / PARITY_FILE)
     if request.labels:
         text = "".join(f"{label}\n" for label in request.labels)
         (folder / LABELS_FILE).write_text(text, encoding="utf-8")
+    files = digest_folder(folder)
+    model = publish(lambda model: _manifest(model, request, findings, files))
+    home = folder.parent / str(model.number)
+    return Published(model, home, findings, request.labels, files)
+
+
+def _golden_arrays(findings: Findings) -> Tensors:
+    """As ``model_store.manifest`` names them; none for dtypes that numpy's files do not keep."""
+    inputs, outputs = findings.golden
+    if any(tensor.dtype.kind == "V" for tensor in (*inputs.values(), *outputs.values())):
+        return {}
+    name = findings.wire.signature
+    prefix = "" if name == DEFAULT_SIGNATURE or len(_signatures(findings)) == 2 else f"{name}/"
+    named = {f"{prefix}input:{key}": tensor for key, tensor in inputs.items()}
+    return named | {f"{prefix}output:{key}": tensor for key, tensor in outputs.items()}
+
+
+def _signatures(findings: Findings) -> Mapping[str, Signature]:
+    """What the server is promised: for ONNX one way to call it, under the usual name too."""
+    first = findings.proven[0]
+    is_row_wise = first.proof.is_row_wise
+    found = {
+        name: replace(signature, is_row_wise=signature.is_row_wise and is_row_wise)
+        for name, signature in first.candidate.signatures.items()
+    }
+    if len(found) == 1 and DEFAULT_SIGNATURE not in found:
+        found[DEFAULT_SIGNATURE] = next(iter(found.values()))
+    return found
 
 
 def _manifest(
-    model: ModelVersion, folder: Path, request: ExportRequest, signature: Signature
+    model: ModelVersion,
+    request: ExportRequest,
+    findings: Findings,
+    files: Mapping[str, FileDigest],
 ) -> Manifest:
+    is_onnx = findings.proven[0].candidate.title == "ONNX"
     return Manifest(
         model=model,
-        format="onnx",
+        format="onnx" if is_onnx else "saved_model",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        signatures={DEFAULT_SIGNATURE: signature},
-        files=digest_folder(folder),
+        signatures=_signatures(findings),
+        files=files,
         input_contract=request.contract,
         labels_file=LABELS_FILE if request.labels else None,
-        golden_file=GOLDEN_FILE,
+        golden_file=GOLDEN_FILE if GOLDEN_FILE in files else None,
         parity_file=PARITY_FILE,
         tag=request.tag,
-        source={
-            "file": request.source.name,
-            "kind": "keras-3",
-            "sha256": digest_file(request.source).sha256,
-            "scaling": f"{request.scaling.scale!r} * pixel + {request.scaling.offset!r}",
-        },
-        exporter={"easel": version("easel"), "onnxruntime": ort.__version__, **versions()},
+        source=_source(request, findings),
+        exporter={"easel": version("easel"), **findings.report.versions},
     )
+
+
+def _source(request: ExportRequest, findings: Findings) -> Mapping[str, str]:
+    facts = {
+        "file": request.source.name,
+        "kind": findings.kind.title,
+        "route": findings.description.route,
+        "sha256": digest_source(request.source),
+    }
+    if request.contract is not None:
+        facts["scaling"] = str(request.scaling)
+    return facts
+
+
+def digest_source(path: Path) -> str:
+    """SHA-256 of a file; of a folder, that of its files' names and digests in order."""
+    if path.is_file():
+        return digest_file(path).sha256
+    from_files = digest_folder(path)
+    lines = "".join(f"{from_files[name].sha256}  {name}\n" for name in sorted(from_files))
+    return sha256(lines.encode()).hexdigest()

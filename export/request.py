@@ -1,29 +1,26 @@
-"""Reading what the author gave: contract, labels, samples."""
+"""Reading what the author asked for: contract, scaling, labels, and what the file does not say."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import zipfile
-import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from export.scaling import Scaling, parse_number
+from export.scaling import Scaling, parse_numbers
+from export.sources.source import Options
 from model_store import contract as contracts
 from model_store.contract import ImageContract, InkCentring
 from model_store.errors import BadVersion, ExportRefused, InvalidRequest
-from model_store.preprocess import to_tensor
 
-_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
-_SEED = 0
-# What numpy raises for a missing file, other formats, a missing array and damage; a TypeError
-# is an .npy file, which is no archive.
-_NOT_AN_NPZ = (
-    OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
+Target = Literal["onnx", "saved_model", "both"]
+
+# Any of these says that the model takes pictures.
+_CONTRACT_FLAGS = (
+    "input_contract", "size", "mode", "background", "resize", "fit", "invert", "ink_box", "scale",
+    "offset",
 )  # fmt: skip
 
 
@@ -32,43 +29,65 @@ class ExportRequest:
     """What the author asked for.
 
     Attributes:
-        source: The model file.
+        source: The model file or folder.
         name: The model's name in the store.
-        contract: How a picture becomes the input tensor.
+        target: What it becomes.
+        contract: How a picture becomes the input tensor; None if the model takes none.
         scaling: What is put into the graph.
         labels: Class names in the order of the scores; may be empty.
-        samples: Wire tensors for parity: ``uint8[N, height, width, channels]``.
-        samples_text: What they are, for the report.
+        samples: Folder of pictures, or ``.npz``; None if there are none.
+        signature: Which one of several; empty for the usual one.
+        options: What the file does not say itself.
+        pythons: Interpreters, by framework.
+        time_limit_s: For each step of the process that loads the source.
         tag: A human name for the version.
+        licence: The model's licence.
+        author: Who made it.
     """
 
     source: Path
     name: str
-    contract: ImageContract
-    scaling: Scaling
-    labels: tuple[str, ...]
-    samples: NDArray[np.uint8]
-    samples_text: str
+    target: Target = "onnx"
+    contract: ImageContract | None = None
+    scaling: Scaling = field(default_factory=Scaling)
+    labels: tuple[str, ...] = ()
+    samples: Path | None = None
+    signature: str = ""
+    options: Options = field(default_factory=Options)
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    time_limit_s: float = 900.0
     tag: str = ""
+    licence: str = ""
+    author: str = ""
 
 
 def read_request(flags: argparse.Namespace) -> ExportRequest:
-    """Everything but the model itself, read and checked.
+    """Everything but the model itself and the samples, read and checked.
 
     Raises:
         ExportRefused: Something is missing or cannot be read; says which flag mends it.
+        InvalidRequest: A flag's value makes no sense.
     """
-    contract = read_contract(flags)
-    samples, text = read_samples(flags.samples, contract)
+    said = (getattr(flags, name) for name in _CONTRACT_FLAGS)
+    is_picture = any(value is not None and value is not False for value in said)
     return ExportRequest(
         source=flags.source,
         name=flags.name,
-        contract=contract,
-        scaling=Scaling(parse_number(flags.scale), parse_number(flags.offset)),
+        target=flags.to,
+        contract=read_contract(flags) if is_picture else None,
+        scaling=Scaling(
+            parse_numbers("1" if flags.scale is None else flags.scale),
+            parse_numbers("0" if flags.offset is None else flags.offset),
+        ),
         labels=read_labels(flags.labels),
-        samples=samples,
-        samples_text=text,
+        samples=flags.samples,
+        signature=flags.signature,
+        options=read_options(flags),
+        pythons=dict(_pair("--python", text) for text in flags.python),
+        time_limit_s=flags.time_limit,
         tag=flags.tag,
+        licence=flags.license,
+        author=flags.author,
     )
 
 
@@ -79,15 +98,16 @@ def read_contract(flags: argparse.Namespace) -> ImageContract:
             return contracts.from_json(json.loads(flags.input_contract.read_text("utf-8")))
         except (OSError, ValueError, RecursionError, BadVersion) as error:
             raise ExportRefused(f"--input-contract {flags.input_contract}: {error}") from error
-    channels = contracts.CHANNELS[flags.mode]
+    mode: contracts.Mode = flags.mode or "RGB"
+    background = 255 if flags.background is None else flags.background
     try:
         return ImageContract(
             tensor="image",
-            size=_size(flags.size),
-            mode=flags.mode,
-            background=(flags.background,) * channels,
-            resize=flags.resize,
-            fit=flags.fit if flags.ink_box is None else "contain",
+            size=_size("224" if flags.size is None else flags.size),
+            mode=mode,
+            background=(background,) * contracts.CHANNELS[mode],
+            resize=flags.resize or "bilinear",
+            fit="contain" if flags.ink_box is not None else flags.fit or "stretch",
             invert=flags.invert,
             ink=None if flags.ink_box is None else InkCentring(flags.ink_box),
         )
@@ -129,40 +149,43 @@ def read_labels(path: Path | None) -> tuple[str, ...]:
     return labels
 
 
-def read_samples(path: Path | None, contract: ImageContract) -> tuple[NDArray[np.uint8], str]:
-    """Wire tensors to prove parity on, and what they are.
-
-    A folder's pictures go through the input contract; an ``.npz`` holds the tensors
-    themselves under the input's name; without either they are random.
+def read_options(flags: argparse.Namespace) -> Options:
+    """What the file does not say itself.
 
     Raises:
-        ExportRefused: There are none, or one cannot be read.
+        InvalidRequest: A flag's value makes no sense.
     """
-    if path is None:
-        noise = np.random.default_rng(_SEED).integers(0, 256, (64, *contract.shape), np.uint8)
-        return noise, f"64 random tensors, seed {_SEED}"
-    if path.is_dir():
-        return _read_pictures(path, contract), f"pictures in {path.name}"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return archive[contract.tensor], f"{path.name}, array {contract.tensor!r}"
-    except _NOT_AN_NPZ as error:
-        raise ExportRefused(
-            f"--samples {path}: give a folder of pictures, or an .npz with an array "
-            f"{contract.tensor!r} of uint8: {error}"
-        ) from error
-
-
-def _read_pictures(folder: Path, contract: ImageContract) -> NDArray[np.uint8]:
-    paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and path.is_file()
+    return Options(
+        inputs=_listed(flags.inputs),
+        outputs=_listed(flags.outputs),
+        shapes=dict(_shape(text) for text in flags.shape),
+        dtypes=dict(_pair("--dtype", text) for text in flags.dtype),
+        output_names=_listed(flags.output_names),
+        module=flags.module,
+        is_trusted=flags.trust,
     )
-    if not paths:
-        raise ExportRefused(f"--samples {folder}: no pictures in it")
-    tensors = []
-    for path in paths:
-        try:
-            tensors.append(to_tensor(path.read_bytes(), contract))
-        except InvalidRequest as error:
-            raise ExportRefused(f"--samples {path}: {error}") from error
-    return np.concatenate(tensors)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _pair(flag: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise InvalidRequest(f"{flag} {text}: write NAME=VALUE")
+    return name, value
+
+
+def _shape(text: str) -> tuple[str, tuple[int | None, ...]]:
+    """``image=N,3,224,224``; a word instead of a number is a free axis."""
+    name, axes = _pair("--shape", text)
+    return name, tuple(_axis(text, part.strip()) for part in axes.split(","))
+
+
+def _axis(text: str, part: str) -> int | None:
+    if part.isdecimal() and part.isascii():
+        return int(part)
+    if part == "?" or part.isidentifier():
+        return None
+    raise InvalidRequest(f"--shape {text}: an axis is a number, or a word if it is free")

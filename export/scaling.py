@@ -8,19 +8,53 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.errors import InvalidRequest
+from model_store.errors import ExportRefused, InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """``float32(pixel) * scale + offset``."""
+    """``float32(pixel) * scale + offset``, the same for all channels or one number for each."""
 
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: tuple[float, ...] = (1.0,)
+    offset: tuple[float, ...] = (0.0,)
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scale in numpy, as a training script would."""
-        return pixels.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
+        """Scale ``[..., channels]`` in numpy, as a training script would."""
+        factor, offset = np.array(self.scale, np.float32), np.array(self.offset, np.float32)
+        return pixels.astype(np.float32) * factor + offset
+
+    def of_channels(self, count: int) -> Scaling:
+        """One number for each of *count* channels.
+
+        Raises:
+            ExportRefused: There are numbers for another count of channels.
+        """
+        if {len(self.scale), len(self.offset)} - {1, count}:
+            raise ExportRefused(
+                f"--scale and --offset have {len(self.scale)} and {len(self.offset)} numbers for "
+                f"{count} channels; give one, or one for each channel"
+            )
+        return Scaling(_repeated(self.scale, count), _repeated(self.offset, count))
+
+    def __str__(self) -> str:
+        return f"{_text(self.scale)} * pixel + {_text(self.offset)}"
+
+
+def _repeated(numbers: tuple[float, ...], count: int) -> tuple[float, ...]:
+    return numbers * count if len(numbers) == 1 else numbers
+
+
+def _text(numbers: tuple[float, ...]) -> str:
+    return repr(numbers[0]) if len(set(numbers)) == 1 else repr(list(numbers))
+
+
+def parse_numbers(text: str) -> tuple[float, ...]:
+    """Read ``1/255`` or, for each channel, ``1/58.395,1/57.12,1/57.375``.
+
+    Raises:
+        InvalidRequest: One is no number.
+    """
+    return tuple(parse_number(part) for part in text.split(","))
 
 
 def parse_number(text: str) -> float:

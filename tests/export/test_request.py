@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from export.cli import _parser
-from export.request import read_contract, read_labels, read_request, read_samples
+from export.flags import make_parser
+from export.request import read_contract, read_labels, read_request
 from export.scaling import Scaling
+from export.sources.source import Options
 from model_store import contract as contracts
 from model_store.contract import ImageContract, InkCentring
 from model_store.errors import ExportRefused, InvalidRequest
-from model_store.preprocess import to_tensor
-from tests.model_store.pictures import DIGIT, GREY, encode, photo, three
+from tests.model_store.pictures import DIGIT, GREY
 
 
 def flags(*arguments: str):
-    return _parser().parse_args(["model.keras", "--name", "numbers", *arguments])
+    return make_parser().parse_args(["model.keras", "--name", "numbers", *arguments])
 
 
 @pytest.fixture
@@ -154,96 +151,7 @@ def test_a_contract_file_that_is_missing_is_refused(tmp_path):
         read_contract(flags("--input-contract", str(tmp_path / "none.json")))
 
 
-def test_without_samples_the_same_noise_is_made_each_time():
-    once, text = read_samples(None, GREY)
-    again, _ = read_samples(None, GREY)
-    assert (once.dtype, once.shape) == (np.uint8, (64, 28, 28, 1))
-    assert np.array_equal(once, again)
-    assert (once.min(), once.max()) == (0, 255)
-    assert text == "64 random tensors, seed 0"
-
-
-def test_a_folder_of_pictures_goes_through_the_contract_in_the_order_of_names(tmp_path):
-    (tmp_path / "b.png").write_bytes(encode(three()))
-    (tmp_path / "a.JPG").write_bytes(encode(three(pen=30), "JPEG"))
-    (tmp_path / "notes.txt").write_text("not a picture")
-    (tmp_path / "folder.png").mkdir()
-    samples, text = read_samples(tmp_path, DIGIT)
-    want = [to_tensor((tmp_path / name).read_bytes(), DIGIT) for name in ("a.JPG", "b.png")]
-    assert np.array_equal(samples, np.concatenate(want))
-    assert text == f"pictures in {tmp_path.name}"
-
-
-@pytest.mark.parametrize("content", [b"", b"not a picture", encode(photo())[:-60]])
-def test_a_folder_with_a_picture_that_cannot_be_read_is_refused_by_its_name(tmp_path, content):
-    (tmp_path / "good.png").write_bytes(encode(three()))
-    (tmp_path / "zebra.png").write_bytes(content)
-    with pytest.raises(ExportRefused, match=r"--samples .*zebra\.png: "):
-        read_samples(tmp_path, DIGIT)
-
-
-def test_an_empty_page_among_the_samples_is_refused_by_its_name(tmp_path):
-    (tmp_path / "blank.png").write_bytes(encode(Image.new("L", (9, 9), 255)))
-    with pytest.raises(ExportRefused, match=r"blank\.png: the drawing is empty"):
-        read_samples(tmp_path, DIGIT)
-
-
-def test_a_folder_without_pictures_is_refused(tmp_path):
-    with pytest.raises(ExportRefused, match="no pictures in it"):
-        read_samples(tmp_path, DIGIT)
-
-
-def test_an_archive_holds_the_tensors_under_the_inputs_name(tmp_path):
-    path = tmp_path / "samples.npz"
-    rows = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28, 1)
-    np.savez(path, image=rows, digits=np.zeros(3))
-    samples, text = read_samples(path, GREY)
-    assert np.array_equal(samples, rows)
-    assert text == "samples.npz, array 'image'"
-
-
-def write_npy(path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, np.zeros(3, np.uint8))
-
-
-def write_pickled(path: Path) -> None:
-    with path.open("wb") as file:
-        np.savez(file, image=np.array([{}], dtype=object))
-
-
-def write_damaged(path: Path) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(file, image=np.arange(1000, dtype=np.uint8))
-    content = bytearray(path.read_bytes())
-    content[60:90] = bytes(30)
-    path.write_bytes(content)
-
-
-NOT_SAMPLES = {
-    "missing": lambda path: None,
-    "empty": lambda path: path.write_bytes(b""),
-    "text": lambda path: path.write_bytes(b"hello"),
-    "picture": lambda path: path.write_bytes(encode(three())),
-    "npy": write_npy,
-    "other array": lambda path: np.savez(path, pictures=np.zeros(3)),
-    "empty zip": lambda path: zipfile.ZipFile(path, "w").close(),
-    "pickled": write_pickled,
-    "damaged": write_damaged,
-    "cut short": lambda path: path.write_bytes(b"PK\x03\x04" + bytes(20)),
-}
-
-
-@pytest.mark.parametrize("what", NOT_SAMPLES)
-def test_a_file_that_holds_no_samples_is_refused_with_what_to_give(tmp_path, what):
-    path = tmp_path / "samples.npz"
-    NOT_SAMPLES[what](path)
-    with pytest.raises(ExportRefused, match="an .npz with an array 'image' of uint8"):
-        read_samples(path, GREY)
-
-
 def test_the_whole_request_is_read(tmp_path, labels_file):
-    np.savez(tmp_path / "s.npz", image=np.zeros((2, 28, 28, 1), np.uint8))
     request = read_request(
         flags(
             "--size", "28", "--mode", "L", "--scale", "1/127.5", "--offset", "-1", "--tag", "first",
@@ -252,9 +160,48 @@ def test_the_whole_request_is_read(tmp_path, labels_file):
     )  # fmt: skip
     assert (request.source, request.name, request.tag) == (Path("model.keras"), "numbers", "first")
     assert request.contract == GREY
-    assert request.scaling == Scaling(1 / 127.5, -1.0)
+    assert request.scaling == Scaling((1 / 127.5,), (-1.0,))
     assert request.labels == ("cat", "dog")
-    assert request.samples.shape == (2, 28, 28, 1)
+    assert request.samples == tmp_path / "s.npz"
+
+
+def test_without_a_word_about_pictures_there_is_no_contract():
+    assert read_request(flags()).contract is None
+    assert read_request(flags("--scale", "1/255")).contract is not None
+    assert read_request(flags("--background", "0")).contract is not None
+    assert read_request(flags("--invert")).contract is not None
+
+
+def test_what_the_file_does_not_say_is_read():
+    request = read_request(
+        flags(
+            "--inputs", "a:0, b:0", "--outputs", "c:0", "--output-names", "scores",
+            "--shape", "a=N,3,224,w", "--shape", "b=2", "--dtype", "b=int64",
+            "--module", "nets.small:make", "--trust", "--python", "torch=/opt/torch/bin/python",
+        )
+    )  # fmt: skip
+    assert request.options == Options(
+        inputs=("a:0", "b:0"), outputs=("c:0",), output_names=("scores",),
+        shapes={"a": (None, 3, 224, None), "b": (2,)}, dtypes={"b": "int64"},
+        module="nets.small:make", is_trusted=True,
+    )  # fmt: skip
+    assert request.pythons == {"torch": "/opt/torch/bin/python"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--shape", "3,224"], "--shape 3,224: write NAME=VALUE"),
+        (["--shape", "a="], "write NAME=VALUE"),
+        (["--shape", "a=1,-1"], "an axis is a number, or a word if it is free"),
+        (["--shape", "a=1,,2"], "an axis is a number"),
+        (["--dtype", "float32"], "--dtype float32: write NAME=VALUE"),
+        (["--python", "=x"], "--python =x: write NAME=VALUE"),
+    ],
+)
+def test_what_cannot_be_meant_was_used_wrongly(arguments, complaint):
+    with pytest.raises(InvalidRequest, match=complaint):
+        read_request(flags(*arguments))
 
 
 def test_a_scale_that_is_no_number_was_used_wrongly():

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.scaling import Scaling, parse_number
-from model_store.errors import InvalidRequest
+from export.scaling import Scaling, parse_number, parse_numbers
+from model_store.errors import ExportRefused, InvalidRequest
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,23 @@ def test_every_number_that_python_prints_is_read(number):
 
 def test_pixels_become_the_numbers_of_the_training_script():
     pixels = np.array([0, 1, 128, 255], np.uint8)
-    assert np.array_equal(Scaling(1 / 255).apply(pixels), pixels.astype("float32") / 255)
-    signed = Scaling(parse_number("1/127.5"), -1.0).apply(pixels)
+    assert np.array_equal(Scaling((1 / 255,)).apply(pixels), pixels.astype("float32") / 255)
+    signed = Scaling(parse_numbers("1/127.5"), (-1.0,)).apply(pixels)
     assert signed.dtype == np.float32
     assert np.allclose(signed, pixels / 127.5 - 1, atol=1e-6)
     assert np.array_equal(Scaling().apply(pixels), pixels.astype(np.float32))
+
+
+def test_each_channel_can_have_numbers_of_its_own():
+    scaling = Scaling(parse_numbers("1/58.395,1/57.12, 1/57.375"), (-2.0,))
+    pixels = np.full((1, 2, 2, 3), 255, np.uint8)
+    want = pixels / np.array([58.395, 57.12, 57.375]) - 2
+    assert np.allclose(scaling.apply(pixels), want, atol=1e-6)
+    assert scaling.of_channels(3).offset == (-2.0, -2.0, -2.0)
+    with pytest.raises(ExportRefused, match="have 3 and 1 numbers for 1 channels"):
+        scaling.of_channels(1)
+
+
+def test_scaling_reads_as_a_formula():
+    assert str(Scaling((0.5,), (-1.0,))) == "0.5 * pixel + -1.0"
+    assert str(Scaling((0.5, 1.0), (0.0,))) == "[0.5, 1.0] * pixel + 0.0"

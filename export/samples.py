@@ -1,0 +1,93 @@
+"""The author's samples: wire tensors to prove parity on."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.tensors import Tensors
+from model_store.contract import ImageContract
+from model_store.errors import ExportRefused, InvalidRequest
+from model_store.preprocess import to_tensor
+from model_store.spec import TensorSpec
+
+_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
+# What numpy raises for a missing file, other formats, a missing array and damage; a TypeError
+# is an .npy file, which is no archive.
+_NOT_AN_NPZ = (
+    OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Wire tensors by input, and what they are.
+
+    Attributes:
+        tensors: By input name; axis 0 is the batch axis where the input has one.
+        text: For reports: ``pictures in drawings``.
+    """
+
+    tensors: Tensors
+    text: str
+
+
+def read_samples(
+    path: Path, specs: tuple[TensorSpec, ...], contract: ImageContract | None
+) -> Samples:
+    """Read what the author gave.
+
+    A folder's pictures go through the input contract; an ``.npz`` holds the tensors
+    themselves under the inputs' names.
+
+    Args:
+        path: Folder or file.
+        specs: The exported model's inputs.
+        contract: How a picture becomes a tensor; None if the model takes none.
+
+    Raises:
+        ExportRefused: There are none, or one cannot be read.
+    """
+    if not path.is_dir():
+        return Samples(_read_archive(path, specs), f"{path.name}, {_names(specs)}")
+    if contract is None:
+        raise ExportRefused(
+            f"--samples {path}: pictures need an input contract; say --size and --mode, or give "
+            f"an .npz with {_names(specs)}"
+        )
+    return Samples({contract.tensor: _read_pictures(path, contract)}, f"pictures in {path.name}")
+
+
+def _names(specs: tuple[TensorSpec, ...]) -> str:
+    names = ", ".join(repr(spec.name) for spec in specs)
+    return f"array {names}" if len(specs) == 1 else f"arrays {names}"
+
+
+def _read_archive(path: Path, specs: tuple[TensorSpec, ...]) -> Tensors:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {spec.name: archive[spec.name] for spec in specs}
+    except _NOT_AN_NPZ as error:
+        raise ExportRefused(
+            f"--samples {path}: give a folder of pictures, or an .npz with {_names(specs)}: {error}"
+        ) from error
+
+
+def _read_pictures(folder: Path, contract: ImageContract) -> NDArray[np.uint8]:
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and path.is_file()
+    )
+    if not paths:
+        raise ExportRefused(f"--samples {folder}: no pictures in it")
+    tensors = []
+    for path in paths:
+        try:
+            tensors.append(to_tensor(path.read_bytes(), contract))
+        except InvalidRequest as error:
+            raise ExportRefused(f"--samples {path}: {error}") from error
+    return np.concatenate(tensors)
