@@ -5,11 +5,17 @@ How the exporter calls it::
     trials = from_samples(inputs, signature, "pictures in drawings")   # the author's
     trials = seeded(signature)                                        # or, without any
     proof = prove_on(source, exported, trials, STANDARD, versions=description.versions)
-    write_report(proof.report, folder / "parity.json")                # the gate
+    report = proof.report
+    if not report.passed:                                             # name the layer
+        witness = Witness(source_inputs, source_outputs, source.layers(signature, source_inputs))
+        found = find_divergence(graph_file, proof.evidence.failing, witness)
+        report = replace(report, divergence=found)
+    write_report(report, folder / "parity.json")                      # the gate
 
 ``source`` and ``exported`` take wire tensors and give outputs, by name, for one batch.
 """
 
+from export.parity.divergence import Witness, find_divergence
 from export.parity.measure import OutputParity
 from export.parity.proof import BATCH_SIZES, Predict, Proof, prove, prove_on
 from export.parity.report import Divergence, ParityReport, read_report, write_report
@@ -20,6 +26,6 @@ from export.parity.trials import MAX_BATCH, Trials, from_samples
 __all__ = [
     "BATCH_SIZES", "EXACT", "LOOSE", "MAX_BATCH", "STANDARD",
     "Divergence", "Draw", "OutputParity", "ParityReport", "Predict", "Proof", "Tolerance",
-    "Tolerances", "Trials", "from_samples", "prove", "prove_on", "read_report", "seeded",
-    "write_report",
+    "Tolerances", "Trials", "Witness", "find_divergence", "from_samples", "prove", "prove_on",
+    "read_report", "seeded", "write_report",
 ]  # fmt: skip

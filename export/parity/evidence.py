@@ -77,7 +77,8 @@ class Evidence:
     Attributes:
         outputs: In name order.
         rows: Those that differ most, the worst first.
-        failing: Inputs of the call that differs most; None where all agree.
+        failing: Inputs of the call that differs most, of equal ones the smallest; None where
+            all agree.
     """
 
     outputs: tuple[OutputEvidence, ...] = ()
@@ -105,7 +106,7 @@ class Gathering:
         self._tolerances = tolerances
         self._outputs: dict[str, _Output] = {}
         self._rows: dict[bytes, RowEvidence] = {}
-        self._failing: tuple[float, Tensors] = (1.0, {})
+        self._failing: tuple[float, int, Tensors] | None = None
 
     def add(self, inputs: Tensors, want: Tensors, got: Tensors, batch: int | None) -> None:
         """Take note of one call of both models."""
@@ -124,8 +125,8 @@ class Gathering:
                 excess = np.maximum(excess, difference.row_excess())
                 error = np.maximum(error, difference.error.max(axis=1, initial=0.0))
         worst = float(excess.max(initial=0.0))
-        if worst > self._failing[0]:
-            self._failing = worst, inputs
+        if worst > 1 and (self._failing is None or self._failing[:2] < (worst, -len(excess))):
+            self._failing = worst, -len(excess), inputs
         for row in np.argsort(-excess, kind="stable")[:MAX_ROWS]:
             self._keep(
                 RowEvidence(
@@ -146,7 +147,8 @@ class Gathering:
             )
             for name, found in sorted(self._outputs.items())
         ]
-        return Evidence(tuple(outputs), tuple(self._worst()), self._failing[1] or None)
+        failing = None if self._failing is None else self._failing[2]
+        return Evidence(tuple(outputs), tuple(self._worst()), failing)
 
     def _keep(self, row: RowEvidence) -> None:
         """Keep *row* if it is among the worst; the same inputs count once."""

@@ -34,6 +34,7 @@ class Divergence:
         tensor: What it gives.
         max_abs_error: Between the layer and the tensor; inf where they cannot be compared.
         last_equal: The layer before, which the graph still has; empty if there is none.
+        operations: Types of the nodes from there to the tensor.
     """
 
     layer: str
@@ -42,6 +43,7 @@ class Divergence:
     tensor: str = ""
     max_abs_error: float = inf
     last_equal: str = ""
+    operations: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = f"layer {self.layer}"
@@ -146,7 +148,7 @@ def from_json(value: Mapping[str, Any]) -> ParityReport:
         seed=value.get("seed"),
         notes=tuple(value.get("notes", ())),
         versions=dict(value.get("versions", {})),
-        divergence=found and Divergence(**_known(Divergence, found)),
+        divergence=found and _divergence(found),
     )
 
 
@@ -154,6 +156,11 @@ def own_versions() -> dict[str, str]:
     """Of what compares: Easel, numpy, ONNX Runtime, Python and the machine."""
     named = {name: version(name) for name in ("easel", "numpy", "onnxruntime")}
     return named | {"python": platform.python_version(), "machine": platform.machine()}
+
+
+def _divergence(value: Mapping[str, Any]) -> Divergence:
+    known = _known(Divergence, value)
+    return Divergence(**{**known, "operations": tuple(value.get("operations", ()))})
 
 
 def _output(value: Mapping[str, Any]) -> OutputParity:
