@@ -82,9 +82,11 @@ def find_divergence(
     blames = [_blame(layers, node, tapped) for node in begins or region[:1]]
     if not blames:
         return None
-    before, layer, node = min(blames, key=lambda blame: layers.index(blame[1]))
+    before, layer, _ = min(blames, key=lambda blame: layers.index(blame[1]))
+    # Attention begins in three places at once, in whatever order the converter wrote them.
+    first = [node for _, blamed, node in blames if blamed is layer]
     others = {one.name for one in layers} - {layer.name}
-    path, is_whole = _path(node, region, others, tapped)
+    path, is_whole = _path(first, region, others, tapped)
     return _describe((before, layer), path, tapped, is_whole=is_whole)
 
 
@@ -165,20 +167,22 @@ def _words(node: Node, tapped: Tapped) -> set[str]:
 
 
 def _path(
-    node: Node, region: Sequence[Node], others: set[str], tapped: Tapped
+    first: Sequence[Node], region: Sequence[Node], others: set[str], tapped: Tapped
 ) -> tuple[list[Node], bool]:
-    """*node* and what follows from it, up to where a node bears the name of another layer.
+    """The *first* nodes and what follows from them, until one bears another layer's name.
 
     Returns:
         The nodes, and whether there was such a name to end them.
     """
-    reached, path = set(node.outputs), [node]
-    for after in region[region.index(node) + 1 :]:
-        if reached.intersection(after.inputs):
-            if _words(after, tapped) & others:
-                return path, True
-            reached.update(after.outputs)
-            path.append(after)
+    reached, path = set[str](), list[Node]()
+    for node in region:
+        is_first = any(node is one for one in first)
+        if not is_first and reached.isdisjoint(node.inputs):
+            continue
+        if not is_first and _words(node, tapped) & others:
+            return path, True
+        reached.update(node.outputs)
+        path.append(node)
     return path, False
 
 
