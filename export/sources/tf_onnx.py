@@ -147,12 +147,15 @@ class _Listener(logging.Handler):
     """tf2onnx says only in its log which nodes it left as they were."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self.troubles: list[Trouble] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         arguments = record.args if isinstance(record.args, tuple) else ()
-        if "is not supported" in str(record.msg) and len(arguments) == 2:
+        if str(record.msg).startswith(("Could not initialize table", "Could not find table")):
+            reason = "its entries cannot be read, perhaps because they change while it is served"
+            self.troubles.append(Trouble(str(arguments[0]), "a lookup table", reason))
+        elif "is not supported" in str(record.msg) and len(arguments) == 2:
             node, operation = map(str, arguments)
             reason = _REASONS.get(operation, _NO_SUCH_OPERATION)
             self.troubles.append(Trouble(node, operation, reason))

@@ -7,7 +7,8 @@ a SavedModel too, because only its writer turns captured constants into constant
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,14 @@ def endpoint_of(function: Any) -> Endpoint:
 
 def run(endpoint: Endpoint, inputs: Tensors) -> Tensors:
     """Call an endpoint on numpy arrays; strings are arrays of bytes both ways."""
-    tensors = {
-        spec.name: tf.constant(inputs[spec.name], to_tf_dtype(spec.dtype))
-        for spec in endpoint.signature.inputs
-    }
+    tensors = {spec.name: to_tensor(inputs[spec.name], spec) for spec in endpoint.signature.inputs}
     outputs = endpoint.call(tensors)
     return {name: to_array(output) for name, output in outputs.items()}
+
+
+def to_tensor(array: Any, spec: TensorSpec) -> Any:
+    """A numpy array as TensorFlow's tensor."""
+    return tf.constant(array, to_tf_dtype(spec.dtype))
 
 
 def to_array(tensor: Any) -> Any:
@@ -158,17 +161,41 @@ def _wire(spec: TensorSpec, prelude: Prelude | None) -> Any:
 
 
 def _scaled(pixels: Any, spec: TensorSpec, prelude: Prelude) -> Any:
-    """Wire pixels as the source's own input."""
+    """Wire pixels as the source's own input: in the order and with the bits of the ONNX graph's."""
     dtype = to_tf_dtype(spec.dtype)
-    is_plain = all(scale == 1 for scale in prelude.scale) and not any(prelude.offset)
+    scale, offset = _constants(prelude.scale), _constants(prelude.offset)
+    is_plain = set(prelude.scale) == {1.0} and set(prelude.offset) == {0.0}
     if not (dtype.is_floating or is_plain):
         raise ExportRefused(
-            f"the input {spec} takes whole numbers, which scaling would cut off; "
-            "leave --scale and --offset away"
+            f"the model's input {spec} takes whole numbers, which scaling would cut off; "
+            "leave out --scale and --offset"
         )
-    scaled = pixels
-    if not is_plain:
-        scaled = tf.cast(pixels, tf.float32) * tf.constant(prelude.scale) + prelude.offset
+    tensor = pixels
+    if dtype.is_floating:
+        tensor = tf.cast(tensor, tf.float32)
+        tensor = tensor * scale if set(prelude.scale) != {1.0} else tensor
+        tensor = tensor + offset if set(prelude.offset) != {0.0} else tensor
     if prelude.is_channels_first:
-        scaled = tf.transpose(scaled, (0, 3, 1, 2))
-    return tf.cast(scaled, dtype)
+        tensor = tf.transpose(tensor, (0, 3, 1, 2))
+    tensor = tf.cast(tensor, dtype)
+    if spec.shape is None or len(spec.shape) == 4:
+        return tensor
+    # A source may take the rows flat, or grey pictures without an axis for the channel.
+    axes = (-1,) if len(spec.shape) == 2 else prelude.size
+    return tf.reshape(tensor, (tf.shape(tensor)[0], *axes))
+
+
+def _constants(values: tuple[float, ...]) -> Any:
+    """A scalar where all channels are alike."""
+    return np.asarray(values[0] if len(set(values)) == 1 else values, np.float32)
+
+
+def clean_names(names: Iterable[str]) -> list[str]:
+    """Names that TensorFlow keeps as they are: letters, digits and underscores, each once."""
+    clean: list[str] = []
+    for name in names:
+        base = re.sub(r"[^A-Za-z0-9_]", "_", name) or "tensor"
+        base = base if base[0].isalpha() else f"tensor_{base.lstrip('_')}"
+        candidates = (base, *(f"{base}_{number}" for number in range(1, len(clean) + 2)))
+        clean.append(next(name for name in candidates if name not in clean))
+    return clean
