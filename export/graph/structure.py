@@ -35,7 +35,7 @@ def find_problems(model: onnx.ModelProto, signature: Signature) -> tuple[Problem
         *_inputs(model.graph, signature),
         *_outputs(model.graph, signature),
         *_training_mode(model.graph),
-        *_zeroed_softmax(model),
+        *find_zeroed_softmax(model),
     ]
     # The checker stops at its first complaint, which would repeat one of these.
     return tuple(found) or tuple(_checker(model))
@@ -164,8 +164,8 @@ def _is_training(node: onnx.NodeProto, held: Mapping[str, onnx.TensorProto]) -> 
     return flag in held and bool(numpy_helper.to_array(held[flag]).any())
 
 
-def _zeroed_softmax(model: onnx.ModelProto) -> Iterator[Problem]:
-    """A Softmax over K classes, quantised in steps so coarse that 1/K rounds to zero."""
+def find_zeroed_softmax(model: onnx.ModelProto) -> Iterator[Problem]:
+    """Each Softmax over K classes that is quantised in steps so coarse that 1/K rounds to zero."""
     outputs = {
         node.output[0]: node for node in model.graph.node if node.op_type in {"Softmax", "Sigmoid"}
     }

@@ -81,6 +81,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
         item.doc_string = ""
         if hasattr(item, "metadata_props"):
             del item.metadata_props[:]
+    _drop_unread_domains(result)
     result.ir_version = _lowest_ir(result)
     return result
 
@@ -102,6 +103,15 @@ def _drop_unread_initializers(graph: onnx.GraphProto) -> None:
     kept = [tensor for tensor in graph.initializer if tensor.name in read]
     del graph.initializer[:]
     graph.initializer.extend(kept)
+
+
+def _drop_unread_domains(model: onnx.ModelProto) -> None:
+    """ONNX Runtime writes every domain that it knows into what it writes."""
+    bodies = chain.from_iterable(function.node for function in model.functions)
+    used = {"", "ai.onnx", *(node.domain for node in chain(all_nodes(model.graph), bodies))}
+    kept = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
 
 
 def _lowest_ir(model: onnx.ModelProto) -> int:
