@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings
 from serving.config import ServerConfig
+from serving.crew.choosing import choose_workers
 from serving.drop_in import (
     add_flags_without_effect,
     add_other_names,
     explain_flags_without_effect,
 )
+from serving.engine.machine import read_machine
 from serving.mirroring import open_mirror, with_mirror_dir
 from serving.server import build_control, serve
 from serving.started import Started
@@ -94,6 +97,9 @@ async def _serve(config: ServerConfig) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    count = choose_workers(config, read_machine())
+    logger.info("%s", count.reason)
+    config = replace(config, workers=count.workers)
     await (supervise if config.workers > 1 else serve)(config, stop, announce)
 
 

@@ -32,7 +32,7 @@ class ServerConfig:
         otlp_endpoint: Where OpenTelemetry's collector takes traces; none if empty.
         trace_ratio: Share of the calls to trace that belong to no trace yet.
         enable_reflection: Whether gRPC tells tools what can be called.
-        workers: Processes that share the ports; each loads every model.
+        workers: Processes that share the ports, each with every model; 0 chooses.
         intra_op_threads: Threads of one run; 0 chooses, and `easel doctor` says why.
         lanes: Runs at the same time, of those too long for the event loop; 0 chooses.
         max_batch_rows: Rows of one run; longer requests are split.
@@ -41,7 +41,7 @@ class ServerConfig:
         enable_per_model_batching_parameters: Whether a version's own such file wins.
         max_waiting_rows: Rows that may wait for a model; more are refused.
         max_queue_s: Expected seconds of waiting for a model, above which calls are refused.
-        max_calls: Calls for models that may be inside at once; more are refused unread.
+        max_calls: Calls for models that may be in a process at once; more are refused unread.
         max_message_bytes: Longest message accepted.
         drain_s: Seconds to finish calls after SIGTERM, and before a version is unloaded.
         file_system_poll_wait_seconds: Seconds between looks at the store; 0 for one look.
@@ -75,7 +75,7 @@ class ServerConfig:
     otlp_endpoint: str = ""
     trace_ratio: float = 0.01
     enable_reflection: bool = True
-    workers: int = 1
+    workers: int = 0
     intra_op_threads: int = 0
     lanes: int = 0
     max_batch_rows: int = 64

@@ -12,7 +12,7 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from functools import partial
 from http.client import HTTPConnection, HTTPException
@@ -28,6 +28,7 @@ from model_store.settings import add_flags, read_settings
 from model_store.spec import ModelVersion
 from model_store.store import Store
 from serving.config import ServerConfig
+from serving.crew.choosing import choose_workers
 from serving.engine.foreign import find_graph
 from serving.engine.machine import Machine, read_machine
 from serving.engine.threads import ThreadPlan, widest_bytes
@@ -71,8 +72,9 @@ def main(arguments: Sequence[str]) -> int:
     flags = parser.parse_args(arguments)
     config = with_mirror_dir(read_settings(ServerConfig, "serve", flags, os.environ), os.environ)
     machine = read_machine()
-    plan = plan_of(config, machine)
-    findings = list(examine(config, machine, plan))
+    count = choose_workers(config, machine)
+    plan = plan_of(replace(config, workers=count.workers), machine)
+    findings = [Finding("workers", Verdict.GOOD, count.reason), *examine(config, machine, plan)]
     print(as_json(findings, machine, plan) if flags.json else as_text(findings))
     return 1 if any(finding.verdict is Verdict.BAD for finding in findings) else 0
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from model_store.errors import InvalidRequest
@@ -22,6 +24,7 @@ from serving.engine.threads import ThreadPlan, choose, widest_bytes
 from serving.listeners import Listening
 from serving.mirroring import Mirroring, local_store
 from serving.observing.setup import Observing, start_observing
+from serving.observing.sharing import Place
 from serving.services.control import ModelControl, read_control
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
@@ -35,6 +38,7 @@ from serving.services.tfs_reload import reload_methods
 from serving.services.tfs_rest import tfs_http_api
 from serving.started import Started
 from serving.transport.app import AsgiApp
+from serving.transport.local_socket import inherited, listening_at
 from serving.transport.options import Options
 from serving.transport.sockets import Listeners, address_of, listening
 from serving.wanted import WantedModels, batching_of, limits_of, monitoring_of
@@ -98,7 +102,7 @@ def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
         machine,
         lanes=config.lanes,
         intra_op_threads=config.intra_op_threads,
-        workers=config.workers,
+        workers=max(config.workers, 1),
     )
 
 
@@ -179,8 +183,8 @@ async def serve(
     try:
         if place is not None and place.is_successor:
             await _first(following, stop, loaded)
-        ports, path = (config.port, config.rest_api_port), config.grpc_socket_path
-        with listening(config.host, ports, path, shares_ports=place is not None) as sockets:
+        ports, local = (config.port, config.rest_api_port), _local(config, place)
+        with listening(config.host, ports, local, shares_ports=place is not None) as sockets:
             servers = Listening(app, config, sockets)
             try:
                 await servers.start()
@@ -199,6 +203,15 @@ async def serve(
         engine.close()
         if member is not None:
             member.leave()
+
+
+def _local(
+    config: ServerConfig, place: Place | None
+) -> AbstractContextManager[socket.socket] | None:
+    """The Unix domain socket that the settings name; a worker is given it."""
+    if not config.grpc_socket_path:
+        return None
+    return listening_at(config.grpc_socket_path) if place is None else inherited(place.local)
 
 
 async def _follow(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -28,6 +29,7 @@ from serving.crew.encoding import LONGEST_LINE
 from serving.crew.relay import Line, Relay
 from serving.observing.sharing import Place
 from serving.started import Started
+from serving.transport.local_socket import listening_at
 from serving.transport.sockets import reserved
 from serving.wanted import WantedModels
 
@@ -56,16 +58,20 @@ async def supervise(
     with ExitStack() as stack:
         ports = stack.enter_context(reserved(config.host, (config.port, config.rest_api_port)))
         config = replace(config, port=ports[0], rest_api_port=ports[1])
-        # A path cannot be shared as ports can: the first worker has it.
-        others = replace(config, grpc_socket_path="")
         counts = Path(stack.enter_context(TemporaryDirectory(prefix="easel-counts-")))
+        local = -1
+        if config.grpc_socket_path:  # a path cannot be bound twice: all listen on one socket
+            local = stack.enter_context(listening_at(config.grpc_socket_path)).fileno()
+        output = os.dup(sys.stdout.fileno())
+        stack.callback(os.close, output)
+        places = [
+            Place(counts, number, output=output, local=local)
+            for number in range(1, config.workers + 1)
+        ]
         wanted = WantedModels(config)
         await wanted.remark()
         relay = Relay(wanted.configs)
-        workers = [
-            _Worker(Place(counts, number), others if number > 1 else config, stop, relay)
-            for number in range(1, config.workers + 1)
-        ]
+        workers = [_Worker(place, config, stop, relay) for place in places]
         keepers = [asyncio.create_task(worker.keep()) for worker in workers]
         following = asyncio.create_task(wanted.follow(relay))
         try:
@@ -160,8 +166,9 @@ class _Worker:
     async def _start(self) -> tuple[Process, Line]:
         """A process that knows what is wanted; one that follows another is not asked yet."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "serving.worker", stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE
-        )
+            sys.executable, "-m", "serving.worker", stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE,
+            pass_fds=[each for each in (self._place.output, self._place.local) if each >= 0],
+        )  # fmt: skip
         assert process.stdin is not None
         is_successor = self.is_ready.is_set()
         place = replace(self._place, is_successor=is_successor)

@@ -26,9 +26,7 @@ def main() -> int:
     """Serve until SIGTERM, or until the supervisor is no more; returns the exit status."""
     # Ctrl-C in a terminal reaches this process too; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Standard output belongs to the supervisor; what else is printed goes to the log.
     supervisor = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     set_up_logging()
     try:
         asyncio.run(_serve(supervisor))
@@ -46,6 +44,8 @@ async def _serve(supervisor: TextIO) -> None:
     await loop.connect_read_pipe(lambda: StreamReaderProtocol(heard), sys.stdin)
     config = from_json(ServerConfig, (await heard.readline()).decode())
     place = from_json(Place, (await heard.readline()).decode())
+    # What is printed or logged there goes where the command's own goes, and not to the supervisor.
+    os.dup2(place.output, sys.stdout.fileno())
     wanted = decode_wanted(json.loads(await heard.readline())["wanted"])
 
     def send(message: Data) -> None:

@@ -131,6 +131,7 @@ def encode_report(report: Report) -> Data:
         "waiting": [[*_key(model), rows] for model, rows in report.waiting.items()],
         "loads": {name: asdict(counts) for name, counts in report.loads.items()},
         "problems": dict(report.problems),
+        "process": dict(report.process),
     }
 
 
@@ -145,6 +146,7 @@ def decode_report(data: Data) -> Report:
         {ModelVersion(name, number): rows for name, number, rows in data["waiting"]},
         {name: LoadCounts(**counts) for name, counts in data["loads"].items()},
         data["problems"],
+        data["process"],
     )
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
+from prometheus_client import ProcessCollector
+
 from model_store.errors import ServableNotReady
 from model_store.spec import ModelVersion
 from serving.engine.engine import Engine
 from serving.engine.statistics import Statistics, total
 from serving.engine.status import LoadCounts, State, VersionStatus
 
+_PROCESS = ProcessCollector(registry=None)
+# A time, and a limit that each process has for itself.
+_NOT_ADDED = ("process_start_time_seconds", "process_max_fds")
 # Of two workers that differ, the state further left is true of both together.
 _FROM_LEAST = (State.START, State.LOADING, State.END, State.UNLOADING, State.AVAILABLE)
 
@@ -28,6 +33,7 @@ class Report:
         waiting: Rows in its queue.
         loads: By model, what has happened to its versions.
         problems: By model, what of its configuration could not be done.
+        process: Prometheus' usual numbers of a process, by name: memory, time, descriptors.
     """
 
     is_ready: bool
@@ -38,6 +44,7 @@ class Report:
     waiting: Mapping[ModelVersion, int] = field(default_factory=dict)
     loads: Mapping[str, LoadCounts] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    process: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, name: str) -> tuple[VersionStatus, ...]:
         """Every version of a model that was tried, ascending; empty when it is unknown.
@@ -64,6 +71,7 @@ def report_of(engine: Engine) -> Report:
         {model: sum(each.waiting_rows for each in them) for model, them in servables.items()},
         engine.load_counts(),
         engine.problems(),
+        {family.name: family.samples[0].value for family in _PROCESS.collect()},
     )
 
 
@@ -83,6 +91,7 @@ def together(reports: Sequence[Report]) -> Report:
         {model: sum(each.waiting.get(model, 0) for each in reports) for model in models},
         _loads([each.loads for each in reports]),
         {name: why for each in reports for name, why in each.problems.items()},
+        _process([each.process for each in reports]),
     )
 
 
@@ -103,6 +112,16 @@ def _status(said: Sequence[VersionStatus], *, everybody: int) -> VersionStatus:
     if len(said) < everybody and least.state is State.AVAILABLE:
         return VersionStatus(least.model, State.START)  # one has not seen it yet
     return least
+
+
+def _process(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for part in parts:
+        for name, value in part.items():
+            found.setdefault(name, []).append(value)
+    return {
+        name: min(values) if name in _NOT_ADDED else sum(values) for name, values in found.items()
+    }
 
 
 def _loads(parts: Sequence[Mapping[str, LoadCounts]]) -> dict[str, LoadCounts]:

@@ -13,6 +13,8 @@ from serving.engine.machine import Machine
 
 # More threads in one run wait for each other longer than they help.
 _WIDEST = 8
+# One client may be all there is, and its connection belongs to one process.
+_SHARES = 2
 # A second copy of the weights may take this part of the memory.
 _WEIGHTS_SHARE = 16
 
@@ -42,9 +44,13 @@ def choose(
     """Choose for one of *workers* processes; what is not 0 was chosen by the operator."""
     cores, why = usable_cores(machine)
     reasons = [why]
+    all_cores = cores
     if workers > 1:
-        cores = max(1, cores // workers)
-        reasons.append(f"{workers} worker processes share them: {_count(cores, 'core')} for each.")
+        cores = min(cores, _SHARES * max(1, cores // workers))
+        reasons.append(
+            f"{workers} processes share them: each plans with {_count(cores, 'core')}, as the "
+            "others may have nothing to do."
+        )
     threads = intra_op_threads or 1
     if intra_op_threads:
         reasons.append(f"intra_op_threads is set to {intra_op_threads}.")
@@ -56,7 +62,7 @@ def choose(
             f"{_count(lanes, 'run')} at a time with {_count(threads, 'thread')} each: one thread "
             "a core wastes nothing on waiting for another."
         )
-    wide = 1 if intra_op_threads else min(cores, _WIDEST)
+    wide = 1 if intra_op_threads else min(all_cores, _WIDEST)
     if wide > 1:
         reasons.append(
             f"A run that is alone gets {wide} threads, if that makes the model faster; "

@@ -25,6 +25,8 @@ from serving.observing.sharing import Counts
 from serving.services.http import ALLOW_GET, HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
 
+_PROCESS = ProcessCollector(registry=None)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Collector:
@@ -34,11 +36,12 @@ class _Collector:
     report: Report
 
     def collect(self) -> Iterator[Metric]:
-        """Every family but the process's own."""
+        """Every family."""
         yield from _histogram_families(self.counts)
         yield from _state_families(self.report)
         yield from _load_families(self.report)
         yield from _queue_families(self.report)
+        yield from _process_families(self.report)
         yield InfoMetricFamily("easel_build", "What is running.", {"version": version("easel")})
 
 
@@ -49,14 +52,12 @@ def metrics_api(counts: Callable[[], Counts], crew: Crew) -> HttpApi:
         counts: Of every call by now, in the order of ``KINDS``.
         crew: Tells the state of the versions.
     """
-    process = ProcessCollector(registry=None)
 
     async def metrics(request: HttpRequest, _call: Call) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             return HttpResponse(b'{"error": "use GET"}', 405, headers=(ALLOW_GET,))
         registry = CollectorRegistry()  # of this scrape, whose numbers belong together
         registry.register(_Collector(counts(), await crew.report()))
-        registry.register(process)
         encode, content_type = choose_encoder(request.headers.get(b"accept", b"").decode("latin-1"))
         return HttpResponse(encode(registry), content_type=content_type.encode())
 
@@ -121,6 +122,14 @@ def _load_families(report: Report) -> Iterator[Metric]:
     for model, each in counts.items():
         last.add_metric([model], each.last_load_s)
     yield last
+
+
+def _process_families(report: Report) -> Iterator[Metric]:
+    """What Prometheus' own collector says of this process, of all that serve together."""
+    for family in _PROCESS.collect():
+        (sample,) = family.samples
+        family.samples = [sample._replace(value=report.process[family.name])]
+        yield family
 
 
 def _queue_families(report: Report) -> Iterator[Metric]:

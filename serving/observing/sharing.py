@@ -35,11 +35,15 @@ class Place:
         folder: Where all of them write; nobody else can.
         number: Which one this is, from 1.
         is_successor: Whether another was there before, and the others serve meanwhile.
+        output: Descriptor of the command's standard output.
+        local: That of the Unix domain socket, on which all listen; -1 without one.
     """
 
     folder: Path
     number: int
     is_successor: bool = False
+    output: int = 2
+    local: int = -1
 
     @property
     def file(self) -> Path:

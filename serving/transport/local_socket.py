@@ -10,9 +10,11 @@ from pathlib import Path
 
 from model_store.errors import AddressTaken, InvalidRequest
 
+BACKLOG = 1024
+
 
 @contextmanager
-def listening_at(path: str, backlog: int) -> Iterator[socket.socket]:
+def listening_at(path: str, backlog: int = BACKLOG) -> Iterator[socket.socket]:
     """Listen at *path* until the block ends, and leave nothing there.
 
     Raises:
@@ -30,6 +32,13 @@ def listening_at(path: str, backlog: int) -> Iterator[socket.socket]:
             yield listener
         finally:
             Path(path).unlink(missing_ok=True)
+
+
+@contextmanager
+def inherited(descriptor: int) -> Iterator[socket.socket]:
+    """Listen on a socket that this process was given, until the block ends."""
+    with socket.socket(fileno=descriptor) as listener:
+        yield listener
 
 
 def _remove_left_over(path: Path) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
-from serving.transport.local_socket import listening_at
-
-_BACKLOG = 1024
+from serving.transport.local_socket import BACKLOG
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +34,23 @@ class Listeners:
 
 @contextmanager
 def listening(
-    host: str, ports: tuple[int, ...], path: str = "", *, shares_ports: bool = False
+    host: str,
+    ports: tuple[int, ...],
+    local: AbstractContextManager[socket.socket] | None = None,
+    *,
+    shares_ports: bool = False,
 ) -> Iterator[Listeners]:
-    """Listen on the *ports*, and at *path* unless it is empty, until the block ends.
+    """Listen on the *ports*, and on *local* if there is one, until the block ends.
 
     Args:
         host: Address to listen on.
         ports: 0 lets the system choose.
-        path: Of a Unix domain socket.
+        local: Opens a Unix domain socket.
         shares_ports: Whether other processes of ours listen on them too.
 
     Raises:
-        AddressTaken: Another process listens at *path*.
-        InvalidRequest: *path* cannot be listened on.
+        AddressTaken: Another process listens at the local socket's path.
+        InvalidRequest: That path cannot be listened on.
         OSError: A port is taken, or *host* is no address of this machine.
     """
     sockets: list[socket.socket] = []
@@ -57,9 +59,9 @@ def listening(
             same = [each for each in sockets if port and each.getsockname()[1] == port]
             sockets.append(same[0] if same else _bind(host, port, shares_ports=shares_ports))
         for each in sockets:
-            each.listen(_BACKLOG)
-        with listening_at(path, _BACKLOG) if path else nullcontext() as local:
-            yield Listeners(tuple(sockets), local)
+            each.listen(BACKLOG)
+        with local or nullcontext() as opened:
+            yield Listeners(tuple(sockets), opened)
     finally:
         for each in sockets:
             each.close()

@@ -119,7 +119,8 @@ def test_the_page_and_its_files_are_there(up: Up):
 
 def test_a_stopped_server_is_a_clear_503_and_then_the_command_ends(up: Up):
     (server,) = children(up.process, "serve")
-    os.kill(server, signal.SIGSTOP)  # the adapter is still there to say it
+    # The adapter is still there to say it; the server's processes are a group of their own.
+    os.killpg(server, signal.SIGSTOP)
     try:
         status, body, _ = post(f"{up.http}/api/numbers", {"base64_drawing": drawing()})
         # Late on an open connection; not there for a worker that has none yet.
@@ -128,7 +129,7 @@ def test_a_stopped_server_is_a_clear_503_and_then_the_command_ends(up: Up):
             (504, "DEADLINE_EXCEEDED"),
         )
     finally:
-        os.kill(server, signal.SIGCONT)
+        os.killpg(server, signal.SIGCONT)
     os.kill(server, signal.SIGKILL)
     output, _ = up.process.communicate(timeout=30)
     assert "easel serve ended by itself with status -9" in output

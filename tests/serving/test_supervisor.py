@@ -130,9 +130,9 @@ def test_workers_do_not_outlive_a_supervisor_that_was_killed(store):
 def test_workers_that_cannot_start_end_the_command_with_their_reason(store):
     with easel(
         "serve", "--store", str(store), "--port", "0", "--rest_api_port", "0", "--workers", "2",
-        "--grpc_socket_path", str(store),
+        "--access_log", str(store),
     ) as process:  # fmt: skip
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"{store} is there already, and is no socket" in said
+    assert "the access log cannot be opened" in said
     assert "ended with status 1 at its start" in said

@@ -67,7 +67,8 @@ def test_a_stop_under_load_fails_no_call_that_was_accepted(tmp_path):
 def test_a_hundred_swaps_under_load_fail_no_call_and_cost_no_memory(tmp_path):
     publish_linear(tmp_path, factor=1)
     sizes = {}
-    with serving(tmp_path, *NO_POLLS) as (process, address), under_load(address) as load:
+    flags = (*NO_POLLS, "--workers", "1")
+    with serving(tmp_path, *flags) as (process, address), under_load(address) as load:
         for number in range(2, 102):
             publish_linear(tmp_path, factor=number)
             if number > 51:  # from here on a version label decides

@@ -64,6 +64,7 @@ def reports(draw: st.DrawFn) -> Report:
         draw(st.dictionaries(models, numbers, max_size=2)),
         draw(st.dictionaries(texts, loads, max_size=2)),
         draw(st.dictionaries(texts, texts, max_size=2)),
+        draw(st.dictionaries(texts, st.floats(0, 1e9), max_size=2)),
     )
 
 

@@ -79,6 +79,7 @@ def test_what_was_done_is_added_up_and_what_was_loaded_is_not():
             waiting={ONE: rows},
             loads={"a": LoadCounts(loads=loads, last_load_s=0.5)},
             problems={"a": "why"} if loads > 1 else {},
+            process={"process_open_fds": rows, "process_max_fds": 9 - loads},
         )
 
     found = together([report(3, 1), report(4, 2), Report(is_ready=True, has_looked=True)])
@@ -86,3 +87,4 @@ def test_what_was_done_is_added_up_and_what_was_loaded_is_not():
     assert found.waiting == {ONE: 7}
     assert found.loads == {"a": LoadCounts(loads=2, last_load_s=0.5)}
     assert found.problems == {"a": "why"}
+    assert found.process == {"process_open_fds": 7, "process_max_fds": 7}

@@ -40,11 +40,18 @@ def test_one_core_has_one_lane_and_no_second_session():
     assert "alone" not in " ".join(plan.reasons)
 
 
-def test_workers_share_the_cores():
-    plan = choose(Machine(4, 4), workers=2)
-    assert (plan.cores, plan.lanes) == (2, 2)
-    assert "2 cores for each" in " ".join(plan.reasons)
-    assert choose(Machine(2, 2), workers=8).lanes == 1
+def test_workers_share_the_cores_but_a_client_of_one_has_more_than_its_share():
+    plan = choose(Machine(16, 16), workers=4)
+    assert (plan.cores, plan.lanes) == (8, 8)
+    assert "each plans with 8 cores" in " ".join(plan.reasons)
+    assert choose(Machine(2, 2), workers=2).lanes == 2
+    assert choose(Machine(1, 1), workers=8).lanes == 1
+
+
+def test_a_run_that_is_alone_is_as_wide_in_a_worker_as_in_a_process_alone():
+    for cores in (1, 2, 4, 64):
+        machine = Machine(cores, cores)
+        assert choose(machine, workers=4).wide_threads == choose(machine).wide_threads
 
 
 def test_what_the_operator_chose_is_kept_and_said():
@@ -66,8 +73,8 @@ def test_threads_of_the_operators_choice_leave_fewer_lanes():
 def test_every_machine_is_filled_and_none_is_crowded(cores, allowed, quota, workers):
     plan = choose(Machine(max(cores, allowed), allowed, quota), workers=workers)
     assert 1 <= plan.lanes * plan.intra_op_threads <= max(plan.cores, 1)
-    assert plan.wide_threads <= plan.cores
-    assert plan.cores * workers <= max(allowed, workers)
+    assert plan.wide_threads <= allowed
+    assert plan.cores <= allowed
 
 
 def test_a_model_may_be_loaded_twice_if_it_is_small_beside_the_memory():
