@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from export.comparing import compared_pixels
+from export.completing import completed, with_own_size
 from export.convert import Candidate, made_saved_model, make_onnx
 from export.kinds import KINDS, SAVED_MODEL, Kind
 from export.parity.proof import prove_on
@@ -34,6 +36,7 @@ class _Held:
     source: HeldSource
     wire: Wire
     golden: tuple[Tensors, Tensors]
+    notes: tuple[str, ...]
 
 
 def export(request: ExportRequest, store: Store, step: Step) -> Published:
@@ -62,12 +65,14 @@ def export_held(
     """Everything after the loading; raises as ``export`` does."""
     description = source.describe()
     signature = choose_signature(description, request.signature)
-    wire = make_wire(description, signature, request.contract, request.scaling)
-    request = replace(request, labels=request.labels or description.class_labels)
+    own = description.signatures[signature]
+    request = with_own_size(completed(request, kind, description), own)
+    wire = make_wire(own, signature, request.contract, request.scaling, request.layout)
     trials = read_trials(request, wire)
     golden = golden_rows(_first(trials), wire.reference(source))
     check_labels(request.labels, golden[1])
-    held = _Held(kind, source, wire, golden)
+    notes = (*request.notes, *compared_pixels(request, wire, source))
+    held = _Held(kind, source, wire, golden, notes)
     with store.publishing(request.name) as (folder, publish):
         findings = _make(request, held, trials, folder, step)
         step("publishing")
@@ -116,7 +121,7 @@ def _make(
         environment = environment_of(request, KINDS[SAVED_MODEL])
         with made_saved_model(source, wire, folder, environment) as candidate:
             prove(candidate)
-    return Findings(held.kind, source.describe(), wire, tuple(proven), held.golden)
+    return Findings(held.kind, source.describe(), wire, tuple(proven), held.golden, held.notes)
 
 
 def _refuse_unless_equal(report: ParityReport) -> None:

@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from export import presets
+from export.references import NAMED
 from export.request import Target
+from export.wiring import Layout
 from model_store.contract import Fit, Mode, Resize
 
 _SOURCE = (
@@ -45,6 +48,7 @@ def _add_contract(parser: argparse.ArgumentParser) -> None:
     )
     add = group.add_argument
     add("--input-contract", type=Path, help="JSON file; replaces the flags below")
+    presets.add_flags(group)
     add("--size", help="side in pixels, or HEIGHTxWIDTH")
     add("--mode", choices=get_args(Mode), help="grey (L) or colour (default: RGB)")
     add("--background", type=int, help="grey value of the paper, 0 to 255 (default: 255)")
@@ -54,6 +58,16 @@ def _add_contract(parser: argparse.ArgumentParser) -> None:
     add("--ink-box", type=int, help="cut to the ink and centre it in a box of this many pixels")
     add("--scale", help="factor for a pixel such as 1/255, or one for each channel: a,b,c")
     add("--offset", help="added after the factor, such as -1, or one for each channel")
+    add(
+        "--layout",
+        choices=get_args(Layout),
+        help="the source's axes, where its shape does not tell",
+    )
+    add(
+        "--reference", default="",
+        help="the author's own preprocessing, to compare pixels with: one of "
+        f"{', '.join(NAMED)}; a folder or .npz of arrays; or package.module:function",
+    )  # fmt: skip
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:

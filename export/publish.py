@@ -47,6 +47,7 @@ class Findings:
         wire: What travels.
         proven: One for each target; the first is what the server loads.
         golden: Inputs to keep, and the source's own outputs for them.
+        request_notes: What was found out before the conversion.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Findings:
     wire: Wire
     proven: tuple[Proven, ...]
     golden: tuple[Tensors, Tensors]
+    request_notes: tuple[str, ...] = ()
 
     @property
     def report(self) -> ParityReport:
@@ -72,6 +74,7 @@ class Findings:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of, one sentence each."""
         return (
+            *self.request_notes,
             *self.description.notes,
             *(note for each in self.proven for note in each.candidate.notes),
             *self.report.notes,

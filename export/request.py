@@ -9,18 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from export.presets import PRESETS, Preset, contract_of
 from export.scaling import Scaling, parse_numbers
 from export.sources.source import Options
+from export.wiring import Layout
 from model_store import contract as contracts
 from model_store.contract import ImageContract, InkCentring
 from model_store.errors import BadVersion, ExportRefused, InvalidRequest
+
+# What the single flags change where no preset is named.
+PLAIN = Preset("pictures as they are", (1.0,), (0.0,))
 
 Target = Literal["onnx", "saved_model", "both"]
 
 # Any of these says that the model takes pictures.
 _CONTRACT_FLAGS = (
-    "input_contract", "size", "mode", "background", "resize", "fit", "invert", "ink_box", "scale",
-    "offset",
+    "input_contract", "preset", "size", "mode", "background", "resize", "fit", "short_side",
+    "invert", "ink_box", "scale", "offset",
 )  # fmt: skip
 
 
@@ -34,6 +39,9 @@ class ExportRequest:
         target: What it becomes.
         contract: How a picture becomes the input tensor; None if the model takes none.
         scaling: What is put into the graph.
+        is_size_given: Whether the author gave the contract's size; the source's own counts else.
+        layout: The source's order of axes; None to tell it from its shape.
+        reference: The author's own preprocessing, to hold ours against; empty for none.
         labels: Class names in the order of the scores; may be empty.
         samples: Folder of pictures, or ``.npz``; None if there are none.
         signature: Which one of several; empty for the usual one.
@@ -43,6 +51,7 @@ class ExportRequest:
         tag: A human name for the version.
         licence: The model's licence.
         author: Who made it.
+        notes: What a person should know of, one sentence each.
     """
 
     source: Path
@@ -50,6 +59,9 @@ class ExportRequest:
     target: Target = "onnx"
     contract: ImageContract | None = None
     scaling: Scaling = field(default_factory=Scaling)
+    is_size_given: bool = True
+    layout: Layout | None = None
+    reference: str = ""
     labels: tuple[str, ...] = ()
     samples: Path | None = None
     signature: str = ""
@@ -59,6 +71,7 @@ class ExportRequest:
     tag: str = ""
     licence: str = ""
     author: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def read_request(flags: argparse.Namespace) -> ExportRequest:
@@ -70,15 +83,16 @@ def read_request(flags: argparse.Namespace) -> ExportRequest:
     """
     said = (getattr(flags, name) for name in _CONTRACT_FLAGS)
     is_picture = any(value is not None and value is not False for value in said)
+    preset = PRESETS.get(flags.preset or "")
     return ExportRequest(
         source=flags.source,
         name=flags.name,
         target=flags.to,
         contract=read_contract(flags) if is_picture else None,
-        scaling=Scaling(
-            parse_numbers("1" if flags.scale is None else flags.scale),
-            parse_numbers("0" if flags.offset is None else flags.offset),
-        ),
+        scaling=read_scaling(flags, preset),
+        is_size_given=flags.size is not None or flags.input_contract is not None,
+        layout=flags.layout,
+        reference=flags.reference or (preset.reference if preset else ""),
         labels=read_labels(flags.labels),
         samples=flags.samples,
         signature=flags.signature,
@@ -98,21 +112,31 @@ def read_contract(flags: argparse.Namespace) -> ImageContract:
             return contracts.from_json(json.loads(flags.input_contract.read_text("utf-8")))
         except (OSError, ValueError, RecursionError, BadVersion) as error:
             raise ExportRefused(f"--input-contract {flags.input_contract}: {error}") from error
-    mode: contracts.Mode = flags.mode or "RGB"
-    background = 255 if flags.background is None else flags.background
-    try:
-        return ImageContract(
-            tensor="image",
-            size=_size("224" if flags.size is None else flags.size),
-            mode=mode,
-            background=(background,) * contracts.CHANNELS[mode],
-            resize=flags.resize or "bilinear",
-            fit="contain" if flags.ink_box is not None else flags.fit or "stretch",
-            invert=flags.invert,
-            ink=None if flags.ink_box is None else InkCentring(flags.ink_box),
-        )
-    except BadVersion as error:
-        raise ExportRefused(str(error)) from error
+    mode = flags.mode
+    background = None
+    if flags.background is not None:
+        shown = mode or (PRESETS[flags.preset].mode if flags.preset else "RGB")
+        background = (flags.background,) * contracts.CHANNELS[shown]
+    return contract_of(
+        PRESETS.get(flags.preset or "", PLAIN),
+        size=None if flags.size is None else _size(flags.size),
+        mode=mode,
+        background=background,
+        resize=flags.resize,
+        fit="contain" if flags.ink_box is not None else flags.fit,
+        short_side_px=flags.short_side,
+        invert=flags.invert or None,
+        ink=None if flags.ink_box is None else InkCentring(flags.ink_box),
+    )
+
+
+def read_scaling(flags: argparse.Namespace, preset: Preset | None) -> Scaling:
+    """The flags' numbers, or the preset's where there are none."""
+    scale, offset = (preset.scale, preset.offset) if preset else ((1.0,), (0.0,))
+    return Scaling(
+        scale if flags.scale is None else parse_numbers(flags.scale),
+        offset if flags.offset is None else parse_numbers(flags.offset),
+    )
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -78,10 +78,17 @@ def _read_archive(path: Path, specs: tuple[TensorSpec, ...]) -> Tensors:
         ) from error
 
 
-def _read_pictures(folder: Path, contract: ImageContract) -> NDArray[np.uint8]:
-    paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and path.is_file()
+def pictures_in(folder: Path) -> tuple[Path, ...]:
+    """The pictures of a folder, in the order of their names."""
+    return tuple(
+        sorted(
+            path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and path.is_file()
+        )
     )
+
+
+def _read_pictures(folder: Path, contract: ImageContract) -> NDArray[np.uint8]:
+    paths = pictures_in(folder)
     if not paths:
         raise ExportRefused(f"--samples {folder}: no pictures in it")
     tensors = []

@@ -8,7 +8,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.errors import ExportRefused, InvalidRequest
+from model_store.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +23,8 @@ class Scaling:
         factor, offset = np.array(self.scale, np.float32), np.array(self.offset, np.float32)
         return pixels.astype(np.float32) * factor + offset
 
-    def of_channels(self, count: int) -> Scaling:
-        """One number for each of *count* channels.
-
-        Raises:
-            ExportRefused: There are numbers for another count of channels.
-        """
-        if {len(self.scale), len(self.offset)} - {1, count}:
-            raise ExportRefused(
-                f"--scale and --offset have {len(self.scale)} and {len(self.offset)} numbers for "
-                f"{count} channels; give one, or one for each channel"
-            )
-        return Scaling(_repeated(self.scale, count), _repeated(self.offset, count))
-
     def __str__(self) -> str:
         return f"{_text(self.scale)} * pixel + {_text(self.offset)}"
-
-
-def _repeated(numbers: tuple[float, ...], count: int) -> tuple[float, ...]:
-    return numbers * count if len(numbers) == 1 else numbers
 
 
 def _text(numbers: tuple[float, ...]) -> str:

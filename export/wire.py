@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from export.graph import prelude as preludes
 from export.scaling import Scaling
 from export.sources.source import Description, Prelude, Source
 from export.tensors import Tensors
-from model_store.contract import CHANNELS, ImageContract
+from export.wiring import Layout, prelude_for
+from model_store.contract import ImageContract
 from model_store.errors import ExportRefused
 from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
-
-_IMAGE_AXES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +74,24 @@ def choose_signature(description: Description, wanted: str) -> str:
 
 
 def make_wire(
-    description: Description, signature: str, contract: ImageContract | None, scaling: Scaling
+    own: Signature,
+    signature: str,
+    contract: ImageContract | None,
+    scaling: Scaling,
+    layout: Layout | None = None,
 ) -> Wire:
     """Fit the input contract to a signature.
+
+    Args:
+        own: What the source itself takes and gives.
+        signature: The signature's name.
+        contract: How a picture becomes the wire tensor; None if tensors travel as they are.
+        scaling: What is put into the graph.
+        layout: The source's order of axes; None to tell it from its shape.
 
     Raises:
         ExportRefused: The signature takes no such picture.
     """
-    own = description.signatures[signature]
     if contract is None:
         return Wire(signature, own, None)
     if len(own.inputs) != 1:
@@ -94,16 +100,12 @@ def make_wire(
             "the input contract away, and send tensors"
         )
     (spec,) = own.inputs
-    is_first = _is_channels_first(spec, contract)
-    if is_first is None:
+    if not _takes(spec, contract):
         raise ExportRefused(
             f"the model takes {_axes(spec)}, the input contract gives {list(contract.shape)}; "
             "change --size or --mode"
         )
-    numbers = scaling.of_channels(CHANNELS[contract.mode])
-    prelude = Prelude(
-        contract.tensor, spec.name, contract.size, numbers.scale, numbers.offset, is_first
-    )
+    prelude = prelude_for(contract, spec, scaling.scale, scaling.offset, layout)
     return Wire(signature, own, prelude)
 
 
@@ -117,26 +119,15 @@ def _axes(spec: TensorSpec) -> str:
     return str([axis if axis is not None else "?" for axis in spec.shape[1:]])
 
 
-def _is_channels_first(spec: TensorSpec, contract: ImageContract) -> bool | None:
-    """Which order of axes the input wants; None if it fits in neither."""
+def _takes(spec: TensorSpec, contract: ImageContract) -> bool:
+    """Whether the contract's pictures fit, in either order of axes."""
     height, width, channels = contract.shape
-    batch = spec.shape[0] if spec.shape else None
-    rows = 1 if batch is None else batch
-    if spec.shape is None or spec.fits((rows, height, width, channels)):
-        return False
-    if spec.fits((rows, channels, height, width)):
-        return True
-    # A row of pixels, or grey pictures without an axis for their one channel.
-    flat = ((rows, height * width * channels), (rows, height, width))
-    is_flat = spec.fits(flat[0]) or (channels == 1 and spec.fits(flat[1]))
-    return False if is_flat and len(spec.shape) < _IMAGE_AXES else None
-
-
-def describe_row(tensor: NDArray[Any]) -> str:
-    """``uint8[8, 8, 1]``: a row's dtype and axes, for messages."""
-    return f"{tensor.dtype}{list(tensor.shape)}"
-
-
-def by_signature(wire: Wire) -> Mapping[str, Prelude]:
-    """The preludes of a SavedModel whose other signatures stay as they are."""
-    return {} if wire.prelude is None else {wire.signature: wire.prelude}
+    rows = 1 if not spec.shape or spec.shape[0] is None else spec.shape[0]
+    shapes: list[tuple[int, ...]] = [
+        (rows, height, width, channels),
+        (rows, channels, height, width),
+        (rows, height * width * channels),
+    ]
+    if channels == 1:
+        shapes.append((rows, height, width))
+    return any(spec.fits(shape) for shape in shapes)

@@ -247,7 +247,7 @@ def test_one_row_of_many_is_enough_to_refuse(export, request_of, tiny):
         ({"labels": ("cat", "dog")}, "there are 2 class labels for 3 scores"),
         ({"labels": ("a", "b", "c", "d")}, "there are 4 class labels for 3 scores"),
         ({"signature": "other"}, "--signature other: there are serving_default"),
-        ({"scaling": Scaling((1.0, 2.0))}, "have 2 and 1 numbers for 1 channels"),
+        ({"scaling": Scaling((1.0, 2.0))}, "--scale has 2 numbers for 1 channel;"),
     ],
 )
 def test_a_request_that_does_not_fit_the_model_is_refused(
