@@ -16,6 +16,15 @@ from model_store.errors import EaselError, InvalidRequest
 
 COMMANDS = {
     "export": ("export.cli", "convert a model, prove it equal, publish a version"),
+    "models": ("model_store.commands.models", "list the models of the store"),
+    "versions": ("model_store.commands.versions", "list a model's versions"),
+    "show": ("model_store.commands.show", "show what is known of a version"),
+    "verify": ("model_store.commands.verify", "check files and signatures of versions"),
+    "sign": ("model_store.commands.sign", "sign a version"),
+    "promote": ("model_store.commands.promote", "make a version live"),
+    "rollback": ("model_store.commands.rollback", "make the version before live again"),
+    "history": ("model_store.commands.history", "list who made what live, when and why"),
+    "gc": ("model_store.commands.gc", "delete unfinished work and old versions"),
     "serve": ("serving.cli", "serve the store over gRPC"),
     "adapter": ("adapter.cli", "answer drawings over HTTP, with the web page"),
     "up": ("easel.up", "start server and adapter together"),

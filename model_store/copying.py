@@ -15,12 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from model_store import manifest as manifests
+from model_store.atomic import UNFINISHED
 from model_store.errors import BadVersion, Cancelled, InvalidRequest
 from model_store.manifest import MANIFEST_FILE
-from model_store.store import UNFINISHED
+from model_store.store import MIRROR_FILE
 
 # Says which bucket a folder belongs to: what is not there is deleted here.
-MARKER_FILE = ".mirror"
+MARKER_FILE = MIRROR_FILE
 _WORK = f"{UNFINISHED}mirror"
 _LOCK_PAUSE_S = 0.1
 
@@ -123,20 +124,3 @@ def _has_locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a new file, and have it on the disk."""
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Have a folder's names on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,10 @@ from pathlib import Path
 from model_store.errors import BadVersion
 from model_store.manifest import MANIFEST_FILE, FileDigest
 
+# A signature over everything else in the folder, the manifest too, in which it cannot be.
+SIGNATURE_FILE = "model.sig"
+_APART = frozenset({MANIFEST_FILE, SIGNATURE_FILE})
+
 
 def digest_file(path: Path) -> FileDigest:
     """Hash one file."""
@@ -17,11 +21,11 @@ def digest_file(path: Path) -> FileDigest:
 
 
 def digest_folder(folder: Path) -> dict[str, FileDigest]:
-    """Hash every file below *folder* but the manifest, by relative POSIX path."""
+    """Hash every file below *folder* but manifest and signature, by relative POSIX path."""
     return {
         path.relative_to(folder).as_posix(): digest_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.relative_to(folder).as_posix() != MANIFEST_FILE
+        if path.is_file() and path.relative_to(folder).as_posix() not in _APART
     }
 
 
@@ -42,7 +46,10 @@ def verify_folder(folder: Path, files: Mapping[str, FileDigest]) -> None:
             raise BadVersion(f"{folder}: {name!r} cannot be read: {error}") from error
         if problem:
             raise BadVersion(f"{folder}: {name} {problem}")
+    signature = folder / SIGNATURE_FILE
     known = {*files, MANIFEST_FILE}
+    if signature.is_file() and not signature.is_symlink():
+        known.add(SIGNATURE_FILE)
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if name not in known and (path.is_symlink() or not path.is_dir()):

@@ -9,21 +9,19 @@ base path, it is any folder named by a number.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from model_store import deployment
 from model_store import manifest as manifests
+from model_store.deployment import DEPLOYMENT_FILE
 from model_store.digests import verify_folder
 from model_store.errors import BadVersion, ServableNotFound
 from model_store.manifest import MANIFEST_FILE, Manifest
-from model_store.spec import ModelVersion
+from model_store.spec import VERSION_NAME, ModelVersion
 
-DEPLOYMENT_FILE = "deployment.json"
-# What a number may be: 18 digits fit every protocol's signed 64 bits.
-VERSION_NAME = re.compile(r"[1-9][0-9]{0,17}")
 _FOREIGN_VERSION_NAME = re.compile(r"[0-9]{1,18}")
 # Far more than any of ours has; a file that grew without end is not read to its end.
 MAX_TEXT_BYTES = 16 * 1024 * 1024
@@ -97,14 +95,13 @@ class ModelFolder:
         """
         path = self.path / DEPLOYMENT_FILE
         try:
-            labels = json.loads(_read_text(path))["labels"]
-            return {str(label): int(number) for label, number in labels.items()}
+            return deployment.decode(_read_bytes(path)).labels
         except FileNotFoundError:
             return {}
-        except (
-            OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError,
-        ) as error:  # fmt: skip
+        except (OSError, ValueError) as error:
             raise BadVersion(f"{path} cannot be read: {error!r}") from error
+        except BadVersion as error:
+            raise BadVersion(f"{self.path}/{error}") from error
 
     def _folders(self) -> dict[int, Path]:
         if not self.path.is_dir():
@@ -123,8 +120,12 @@ class ModelFolder:
 
 
 def _read_text(path: Path) -> str:
+    return _read_bytes(path).decode("utf-8")
+
+
+def _read_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         data = file.read(MAX_TEXT_BYTES + 1)
     if len(data) > MAX_TEXT_BYTES:
         raise ValueError(f"it is longer than {MAX_TEXT_BYTES} bytes")
-    return data.decode("utf-8")
+    return data

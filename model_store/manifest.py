@@ -48,6 +48,8 @@ class Manifest:
         tag: A human name for the version.
         source: What it was made from: file name, kind, SHA-256.
         exporter: Name and version of everything that took part.
+        author: Who made the model.
+        licence: Under which it may be used, best as an SPDX expression.
     """
 
     model: ModelVersion
@@ -62,6 +64,8 @@ class Manifest:
     tag: str = ""
     source: Mapping[str, str] = field(default_factory=dict)
     exporter: Mapping[str, str] = field(default_factory=dict)
+    author: str = ""
+    licence: str = ""
 
 
 def encode(manifest: Manifest) -> str:
@@ -101,6 +105,8 @@ def decode(text: str) -> Manifest:
             tag=_text(value.get("tag", "")),
             source=_texts(value.get("source", {})),
             exporter=_texts(value.get("exporter", {})),
+            author=_text(value.get("author", "")),
+            licence=_text(value.get("licence", "")),
         )
     except KeyError as error:
         raise BadVersion(f"{MANIFEST_FILE} lacks {error}") from error

@@ -20,20 +20,14 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.registry import known_implementations
 
-from model_store.copying import (
-    alone,
-    check_names,
-    claim,
-    clean,
-    is_here,
-    remove,
-    sync_folder,
-    workspace,
-    write,
-)
+from model_store.atomic import sync as sync_folder
+from model_store.atomic import write
+from model_store.copying import alone, check_names, claim, clean, is_here, remove, workspace
+from model_store.deployment import DEPLOYMENT_FILE
 from model_store.errors import BadVersion, Cancelled, EaselError, InvalidRequest
-from model_store.folder import DEPLOYMENT_FILE, MAX_TEXT_BYTES, VERSION_NAME, ModelFolder
+from model_store.folder import MAX_TEXT_BYTES, ModelFolder
 from model_store.manifest import MANIFEST_FILE, FileDigest
+from model_store.spec import VERSION_NAME
 from model_store.store import Store, is_name
 
 _CHUNK_BYTES = 1024 * 1024

@@ -7,10 +7,14 @@ translates them to ``DT_FLOAT`` or ``FP32``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from model_store.errors import TensorMismatch
+
+# What a version's number may be: 18 digits fit every protocol's signed 64 bits.
+VERSION_NAME = re.compile(r"[1-9][0-9]{0,17}")
 
 DEFAULT_SIGNATURE = "serving_default"
 

@@ -8,27 +8,39 @@ Readers see a version whole or not at all.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_store import atomic
 from model_store import manifest as manifests
-from model_store.errors import BadVersion, EaselError, InvalidRequest, ServableNotFound
-from model_store.folder import VERSION_NAME, ModelFolder
+from model_store.atomic import UNFINISHED
+from model_store.errors import (
+    BadVersion,
+    DeploymentRefused,
+    EaselError,
+    InvalidRequest,
+    ServableNotFound,
+)
+from model_store.folder import ModelFolder
 from model_store.manifest import MANIFEST_FILE, Manifest
-from model_store.spec import ModelVersion
+from model_store.spec import VERSION_NAME, ModelVersion
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-# How the name of a folder begins that is not a version yet.
-UNFINISHED = ".publishing-"
+# Says which bucket a store is the copy of; see ``copying``.
+MIRROR_FILE = ".mirror"
 # The highest number ever published: that of a deleted version is not given again.
 _HIGHEST = ".highest_version"
+
+Publish = Callable[[Callable[[ModelVersion], Manifest]], ModelVersion]
+Seal = Callable[[Path], object]
+
+
+def leave_open(folder: Path) -> None:
+    """The seal of who signs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,45 +102,129 @@ class Store:
         return self.model(name).version_labels()
 
     @contextmanager
-    def publishing(
-        self, name: str
-    ) -> Iterator[tuple[Path, Callable[[Callable[[ModelVersion], Manifest]], ModelVersion]]]:
+    def publishing(self, name: str, seal: Seal = leave_open) -> Iterator[tuple[Path, Publish]]:
         """A folder to fill, and the function that publishes it.
 
         The folder lies beside the versions, so that publishing is one rename on one file
         system.  It is removed when the block ends without publishing.
 
+        Args:
+            name: The model.
+            seal: Called with the folder when all files and the manifest are in it; it may
+                add a signature.
+
         Yields:
             The empty folder, and ``publish(describe)``: *describe* makes the manifest for
             the version it is given, and is called again when somebody else took that one.
         """
-        home = self.root / check_name(name)
+        home = self.model(name).path
         home.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=home))
-        folder.chmod(0o755)
+        with atomic.unfinished_folder(home) as folder:
 
-        def publish(describe: Callable[[ModelVersion], Manifest]) -> ModelVersion:
-            while True:
-                model = ModelVersion(name, _next_number(home))
-                _write_synced(folder / MANIFEST_FILE, manifests.encode(describe(model)))
-                with _locked(home):
-                    if model.number != _next_number(home):
-                        continue
-                    # Before the rename: a number that is skipped does no harm.
-                    _replace(home / _HIGHEST, f"{model.number}\n")
-                    try:
-                        folder.rename(home / str(model.number))
-                    except OSError:
-                        if not (home / str(model.number)).exists():
-                            raise
-                        continue
-                    _sync(home)
-                    return model
+            def publish(describe: Callable[[ModelVersion], Manifest]) -> ModelVersion:
+                while True:
+                    model = ModelVersion(name, _next_number(home))
+                    text = manifests.encode(describe(model))
+                    (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
+                    seal(folder)
+                    atomic.sync_tree(folder)
+                    if _take(home, folder, model.number):
+                        return model
 
+            try:
+                yield folder, publish
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def homes(self) -> tuple[str, ...]:
+        """Names of the folders that are, or were to be, a model's."""
+        names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
+        return tuple(name for name in names if is_name(name))
+
+    def read(self, path: str) -> bytes | None:
+        """A small file's content, by its path in the store; None if there is none.
+
+        Raises:
+            EaselError: It cannot be read.
+        """
         try:
-            yield folder, publish
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            return (self.root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise EaselError(f"{self.root / path} cannot be read: {error}") from error
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Nobody else changes the model's folder until the block ends.
+
+        Raises:
+            DeploymentRefused: The store is the copy of a bucket, which would be followed again.
+        """
+        try:
+            url = (self.root / MIRROR_FILE).read_text(encoding="utf-8")
+        except OSError:
+            with atomic.locked(self.model(name).path):
+                yield
+            return
+        raise DeploymentRefused(f"{self.root} is a copy of {url}; change that one, with --store")
+
+    def replace(self, path: str, data: bytes, before: bytes | None) -> bool:
+        """Replace a small file; False if its content is *before* no more."""
+        if self.read(path) != before:
+            return False
+        # Not in a version's own folder: what is not in its manifest is not let in.
+        atomic.replace(self.root / path, data, self.model(path.partition("/")[0]).path)
+        return True
+
+    def append(self, path: str, line: bytes) -> None:
+        """Add a line to a file of lines; what is left of one that was cut short goes."""
+        atomic.append_line(self.root / path, line)
+
+    def remove(self, model: ModelVersion) -> None:
+        """Delete a version; a reader sees it whole or not at all."""
+        gone = self.model(model.name).path / f"{UNFINISHED}removed-{model.number}"
+        shutil.rmtree(gone, ignore_errors=True)
+        self.folder(model).rename(gone)
+        shutil.rmtree(gone)
+
+    def unfinished(self, name: str) -> tuple[str, ...]:
+        """Paths in the store of what nobody is at work on any more, and no reader sees."""
+        found = sorted(self.model(name).path.glob(f"{UNFINISHED}*"))
+        return tuple(f"{name}/{path.name}" for path in found if atomic.is_abandoned(path))
+
+    def discard(self, path: str) -> None:
+        """Delete what ``unfinished`` has found."""
+        place = self.root / path
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+
+    @contextmanager
+    def at_hand(self, model: ModelVersion) -> Iterator[Path]:
+        """A folder of this machine with the version's files, to read."""
+        yield self.folder(model)
+
+
+def _take(home: Path, folder: Path, number: int) -> bool:
+    """Make *folder* the version *number*; False if somebody else has taken that."""
+    with atomic.locked(home):
+        if number != _next_number(home):
+            return False
+        # Before the rename: a number that is skipped does no harm.
+        atomic.replace(home / _HIGHEST, f"{number}\n".encode(), home)
+        try:
+            folder.rename(home / str(number))
+        except OSError:
+            if not (home / str(number)).exists():
+                raise
+            return False
+        atomic.sync(home)
+        return True
 
 
 def is_name(name: str) -> bool:
@@ -165,40 +261,3 @@ def _next_number(home: Path) -> int:
     if not VERSION_NAME.fullmatch(str(number)):
         raise InvalidRequest(f"{home} has version {number - 1}, and no higher number is allowed")
     return number
-
-
-@contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    """One publisher at a time; where a file system has no locks, the last check is the rename."""
-    descriptor = os.open(home, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write *path* so that a reader sees the old text or the new."""
-    descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
-    os.close(descriptor)
-    written = Path(name)
-    _write_synced(written, text)
-    written.chmod(0o644)
-    written.replace(path)
-
-
-def _write_synced(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -68,12 +68,15 @@ def publish_linear(
     factor: float = 2.0,
     signature: Signature = TIMES_TWO,
     golden: Mapping[str, np.ndarray] | None = None,
+    is_proven: bool = False,
 ) -> ModelVersion:
-    """Publish a version of a linear model, optionally with golden samples."""
+    """Publish a version of a linear model, optionally with golden samples and a proof."""
     with Store(root).publishing(name) as (folder, publish):
         linear_graph(folder / "model.onnx", signature, factor)
         if golden is not None:
             np.savez(folder / "golden.npz", **golden)
+        if is_proven:
+            (folder / "parity.json").write_text('{"passed": true}')
         return publish(
             lambda model: Manifest(
                 model=model,
@@ -82,6 +85,7 @@ def publish_linear(
                 signatures={DEFAULT_SIGNATURE: signature},
                 files=digest_folder(folder),
                 golden_file="golden.npz" if golden is not None else None,
+                parity_file="parity.json" if is_proven else None,
             )
         )
 

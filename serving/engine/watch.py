@@ -12,7 +12,7 @@ from pathlib import Path
 
 from watchfiles import Change, watch
 
-from model_store.store import UNFINISHED
+from model_store.atomic import UNFINISHED
 
 logger = logging.getLogger(__name__)
 

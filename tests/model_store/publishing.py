@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -33,6 +34,16 @@ def publish(store: Store, name: str = "numbers", content: bytes = b"graph") -> M
     with store.publishing(name) as (folder, finish):
         (folder / "model.onnx").write_bytes(content)
         return finish(lambda model: describe(folder, model))
+
+
+def publish_proven(
+    store: Store, name: str = "numbers", *, passed: object = True, content: bytes = b"graph"
+) -> ModelVersion:
+    """One version with a parity report."""
+    with store.publishing(name) as (folder, finish):
+        (folder / "model.onnx").write_bytes(content)
+        (folder / "parity.json").write_text(json.dumps({"passed": passed}))
+        return finish(lambda model: describe(folder, model, parity_file="parity.json"))
 
 
 def publish_many(store: Store) -> None:

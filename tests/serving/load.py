@@ -32,6 +32,7 @@ class Load:
         self._address = address
         self._refs = refs
         self._newest = 0
+        self._last = 0
         self._changed = threading.Condition()
         self._is_over = threading.Event()
 
@@ -40,6 +41,13 @@ class Load:
         with self._changed:
             came = self._changed.wait_for(lambda: self._newest >= version or self.failures, 30)
         assert came, f"version {version} never answered"
+        assert not self.failures, self.failures[:3]
+
+    def wait_for_last(self, version: int) -> None:
+        """Return when *version* gave the last answer."""
+        with self._changed:
+            came = self._changed.wait_for(lambda: self._last == version or self.failures, 30)
+        assert came, f"version {version} never answered again"
         assert not self.failures, self.failures[:3]
 
     def wait_for_answers(self, count: int) -> None:
@@ -76,6 +84,7 @@ class Load:
             if failure:
                 self.failures.append(failure)
             self._newest = max(version, self._newest)
+            self._last = version
             self._changed.notify_all()
         return not failure
 

@@ -1,0 +1,1 @@
+"""``easel models``, ``promote`` and the like: a module each.  Standard library only."""
