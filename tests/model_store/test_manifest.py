@@ -108,7 +108,7 @@ def test_what_a_model_may_lack_has_a_default(key):
 
 
 def test_a_key_of_a_later_easel_is_passed_over():
-    assert manifests.decode(json.dumps(GOOD | {"licence": "CC0"})) == NUMBERS
+    assert manifests.decode(json.dumps(GOOD | {"colour": "red"})) == NUMBERS
 
 
 @pytest.mark.parametrize(
