@@ -35,7 +35,7 @@ class Peer:
     @property
     def is_ours(self) -> bool:
         """Whether it is Easel."""
-        return self.start in (starting.easel, starting.easel_in_two)
+        return self.start in (starting.easel, starting.easel_in_one)
 
     def best(self) -> tuple[str, Api]:
         """How it is asked where only one way counts: with the least packaging."""
@@ -45,8 +45,8 @@ class Peer:
 _OPEN_INFERENCE = {GRPC: apis.oip_grpc, BINARY: apis.oip_binary, JSON: apis.oip_json}
 
 EASEL = Peer("easel", "easel serve", starting.easel, _OPEN_INFERENCE, 1.0, has_grpc_port=True)
-EASEL_IN_TWO = Peer(
-    "easel-in-two", "easel serve --workers 2", starting.easel_in_two, _OPEN_INFERENCE, 1.0,
+EASEL_IN_ONE = Peer(
+    "easel-in-one", "easel serve --workers 1", starting.easel_in_one, _OPEN_INFERENCE, 1.0,
     has_grpc_port=True,
 )  # fmt: skip
 # The same process, asked through its other API.

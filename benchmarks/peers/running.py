@@ -13,7 +13,7 @@ from benchmarks.contenders import Bench, wait_until_ready
 from benchmarks.load import Call, Load, Slice, measure
 from benchmarks.peers import environments
 from benchmarks.peers.apis import to_call
-from benchmarks.peers.catalogue import EASEL, EASEL_IN_TWO, EASEL_TFS, GRPC, Peer
+from benchmarks.peers.catalogue import EASEL, EASEL_IN_ONE, EASEL_TFS, GRPC, Peer
 from benchmarks.peers.graphs import MODELS
 from benchmarks.peers.starting import Place
 from benchmarks.processes import (
@@ -115,7 +115,7 @@ def all_started(
     """Ourselves and every peer that runs here; why another does not goes into *notes*."""
     found: list[tuple[Peer, Host]] = []
     with ExitStack() as stack:
-        for peer in (EASEL, EASEL_IN_TWO, *peers):
+        for peer in (EASEL, EASEL_IN_ONE, *peers):
             print(f"  starting {peer.title}", file=sys.stderr, flush=True)
             host = Host(bench, peer)
             stack.callback(host.stop)

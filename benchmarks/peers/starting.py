@@ -54,10 +54,10 @@ class Place:
 Start = Callable[[Place], Command]
 
 
-def easel_in_two(place: Place) -> Command:
-    """``easel serve`` with a process for each of two cores, as KServe and Triton have them."""
+def easel_in_one(place: Place) -> Command:
+    """``easel serve`` in one process, where it would choose several."""
     command = easel(place)
-    return replace(command, words=[*command.words, "--workers", "2"])
+    return replace(command, words=[*command.words, "--workers", "1"])
 
 
 def easel(place: Place) -> Command:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.contenders import ONE_THREAD, all_cores_name
 from benchmarks.figures import Figure, best
 from benchmarks.load import Load
-from benchmarks.peers.catalogue import BINARY, EASEL, EASEL_IN_TWO, GRPC, JSON, Peer
+from benchmarks.peers.catalogue import BINARY, EASEL, GRPC, JSON, Peer
 from benchmarks.processes import Memory
 from benchmarks.report import Baseline, Table, series_table
 from benchmarks.rounds import Series, find, ratio
@@ -164,11 +164,6 @@ def _over(series: Sequence[Series], workload: Workload, peer: Peer, load: Load) 
 
 
 def _ours(series: Sequence[Series], workload: Workload, load: Load) -> Series | None:
-    """Several callers keep a process for each core busy, one caller does not."""
-    if load.callers > 1:
-        found = _find(series, workload, EASEL_IN_TWO.title, load)
-        if found is not None:
-            return found
     return _find(series, workload, EASEL.title, load)
 
 

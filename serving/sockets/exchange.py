@@ -9,6 +9,7 @@ from typing import Protocol
 
 from serving.sockets.asgi import DISCONNECT, Event, Headers
 
+TOO_LONG = b"431 Request Header Fields Too Large"
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
@@ -161,6 +162,25 @@ def _status_line(status: int) -> bytes:
 def _chunked(body: bytes, *, is_last: bool) -> bytes:
     chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
     return chunk + b"0\r\n\r\n" if is_last else chunk
+
+
+class NoRequest(Exception):
+    """What came is no HTTP request; the message says why."""
+
+    def __init__(self, why: str, status: bytes = b"400 Bad Request") -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def check_host(version: str, headers: Headers) -> None:
+    """Check that a request says once for whom it is (RFC 9112, section 3.2).
+
+    Raises:
+        NoRequest: It does not, and whoever passes it on could take it for another's.
+    """
+    count = sum(name == b"host" for name, _ in headers)
+    if count > 1 or (count == 0 and version == "1.1"):
+        raise NoRequest(f"HTTP/1.1 needs one Host header, and there are {count}")
 
 
 def refusal(status: bytes, why: str) -> bytes:

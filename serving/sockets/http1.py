@@ -11,7 +11,15 @@ from collections.abc import Callable
 import httptools
 
 from serving.sockets.asgi import App, make_scope, peer_of
-from serving.sockets.exchange import Exchange, expects_continue, refusal, request_head
+from serving.sockets.exchange import (
+    TOO_LONG,
+    Exchange,
+    NoRequest,
+    check_host,
+    expects_continue,
+    refusal,
+    request_head,
+)
 from serving.sockets.limits import Limits
 from serving.sockets.writing import Writer
 
@@ -63,21 +71,17 @@ class Http1Connection(asyncio.Protocol):
             self._untold += len(data)
             self._parser.feed_data(data)
             if self._untold > self._limits.header_bytes:  # the parser keeps what has no end yet
-                raise _TooLong(f"a line of more than {self._limits.header_bytes} bytes")
+                raise NoRequest(f"a line of more than {self._limits.header_bytes} bytes", TOO_LONG)
             if self._writer.is_behind():
                 self._is_reading = False
                 self._transport.pause_reading()
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data[upgrade.args[0] :])
-        except (httptools.HttpParserError, _TooLong) as error:
+        except (httptools.HttpParserError, NoRequest) as error:
             # What a callback raises comes wrapped.
-            too_long = next(
-                (e for e in (error, error.__context__) if isinstance(e, _TooLong)), None
-            )
-            if too_long is not None:
-                self._refuse(b"431 Request Header Fields Too Large", str(too_long))
-            else:
-                self._refuse(b"400 Bad Request", str(error))
+            ours = (each for each in (error, error.__context__) if isinstance(each, NoRequest))
+            reason = next(ours, NoRequest(str(error)))
+            self._refuse(reason.status, str(reason))
 
     def eof_received(self) -> bool:
         """The client sends no more: most have gone, some still read.
@@ -136,6 +140,7 @@ class Http1Connection(asyncio.Protocol):
             return
         method = self._parser.get_method()
         version = self._parser.get_http_version()
+        check_host(version, self._headers)
         scope = make_scope(version, method, self._target, self._headers, self._peer)
         exchange = Exchange(self, scope, expects_continue=expects_continue(self._headers))
         exchange.keeps_alive = self._parser.should_keep_alive()
@@ -261,7 +266,7 @@ class Http1Connection(asyncio.Protocol):
         self._untold = 0
         self._header_bytes += size
         if self._header_bytes > self._limits.header_bytes:
-            raise _TooLong(f"more than {self._limits.header_bytes} bytes of headers")
+            raise NoRequest(f"more than {self._limits.header_bytes} bytes of headers", TOO_LONG)
 
     def _wait(self, seconds: float) -> None:
         """Close unless something happens within *seconds*."""
@@ -289,7 +294,3 @@ class Http1Connection(asyncio.Protocol):
     def _give_up(self) -> None:
         if self._current is None or self._incoming is self._current:
             self._writer.close()
-
-
-class _TooLong(Exception):
-    """The headers of one request are too long."""

@@ -217,7 +217,7 @@ class Http2Connection(asyncio.Protocol):
     def _begin(self, number: int, scope: Event, *, is_last: bool) -> None:
         window = ReceiveWindow(self._limits.stream_window_bytes)
         stream = Stream(self, number, scope, window, self._peer_window)
-        stream.is_body_done = is_last
+        stream.feed(b"", is_last=is_last)
         self.streams[number] = stream
         self._running += 1
         # The stream keeps it: the loop itself has only a weak reference.

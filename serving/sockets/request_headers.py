@@ -19,6 +19,9 @@ _PSEUDO = {b":method", b":scheme", b":path", b":authority"}
 _FORBIDDEN = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 # Whoever copies a header on must not be made to write two (RFC 9113, section 8.2.1).
 _BREAKS = re.compile(rb"[\0\r\n]")
+# Of a scope: the length of the body by its header, where there is one.
+BODY_BYTES = "easel.body_bytes"
+_LONGEST_NUMBER = 18
 _REMEMBERED = 64
 _REMEMBERED_BYTES = 512
 
@@ -101,7 +104,18 @@ def make_request_scope(fields: list[tuple[bytes, bytes]], peer: Peer) -> Event:
     if b":authority" in pseudo:
         headers = [each for each in headers if each[0] != b"host"]
         headers.append((b"host", pseudo[b":authority"]))
-    return make_scope("2", pseudo[b":method"], target, headers, peer)
+    scope = make_scope("2", pseudo[b":method"], target, headers, peer)
+    lengths = {value for name, value in headers if name == b"content-length"}
+    if lengths:
+        scope[BODY_BYTES] = _length(lengths)
+    return scope
+
+
+def _length(values: set[bytes]) -> int:
+    """How long the body is to be (RFC 9113, section 8.1.1)."""
+    if len(values) != 1 or not (text := values.pop()).isdigit() or len(text) > _LONGEST_NUMBER:
+        raise _malformed("content-length is no number, or there are two")
+    return int(text)
 
 
 def keeps_table(block: bytes) -> bool:

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from serving.sockets import frames
 from serving.sockets.asgi import DISCONNECT, Event, Headers
-from serving.sockets.frames import ErrorCode
+from serving.sockets.frames import ErrorCode, StreamFault
 from serving.sockets.limits import Limits
+from serving.sockets.request_headers import BODY_BYTES
 from serving.sockets.windows import ReceiveWindow
 
 
@@ -52,6 +53,7 @@ class Stream:
         self.is_answered = False
         self._link = link
         self._id = number.to_bytes(4, "big")
+        self._due: int | None = scope.get(BODY_BYTES)
         self._parts: list[bytes] = []
         self._is_end_told = False
         self._start: bytes | None = None
@@ -66,7 +68,15 @@ class Stream:
     # What the connection tells.
 
     def feed(self, data: bytes, *, is_last: bool) -> None:
-        """More of the body came."""
+        """More of the body came.
+
+        Raises:
+            StreamFault: It is longer or shorter than the headers say (RFC 9113, section 8.1.1).
+        """
+        if self._due is not None:
+            self._due -= len(data)
+            if self._due < 0 or (is_last and self._due):
+                raise StreamFault(ErrorCode.PROTOCOL_ERROR, "the body is not of its length")
         if data:
             self._parts.append(data)
             self.unread += len(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -66,7 +66,9 @@ class H2Client:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
-        config = h2.config.H2Configuration(client_side=True, header_encoding=None)
+        config = h2.config.H2Configuration(
+            client_side=True, header_encoding=None, validate_outbound_headers=False
+        )
         self.h2 = h2.connection.H2Connection(config)
         self.answers: dict[int, Answer] = {}
         self.goaway: int | None = None
@@ -82,9 +84,17 @@ class H2Client:
     def flush(self) -> None:
         self.writer.write(self.h2.data_to_send())
 
-    def begin(self, path: str = "/", *, end: bool = True, method: str = "POST") -> int:
+    def begin(
+        self,
+        path: str = "/",
+        *,
+        end: bool = True,
+        method: str = "POST",
+        more: Iterable[tuple[str, str]] = (),
+    ) -> int:
         number = self.h2.get_next_available_stream_id()
         headers = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "x")]
+        headers += more
         self.h2.send_headers(number, headers, end_stream=end)
         self.answers[number] = Answer()
         self.flush()

@@ -141,6 +141,9 @@ async def test_a_head_request_has_headers_and_no_body():
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400"),
         (b"GET / HTTP/9.9\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\nHost: x\r\nhost: x\r\n\r\n", b"400"),
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", b"400"),
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nx: " + b"y" * 70_000 + b"\r\n\r\n", b"431"),
@@ -154,6 +157,14 @@ async def test_what_is_no_request_is_refused_with_a_reason(data, status):
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.split()[1] == status
         assert json.loads(body)["error"].startswith("not an HTTP request: ")
+
+
+async def test_a_request_without_host_is_told_what_it_lacks_unless_it_is_an_old_one():
+    async with served(echo) as (_, port):
+        assert b"needs one Host header, and there are 0" in await said(
+            port, b"GET / HTTP/1.1\r\n\r\n"
+        )
+        assert (await said(port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
 @given(st.binary(min_size=1, max_size=200))
