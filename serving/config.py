@@ -43,6 +43,7 @@ class ServerConfig:
         max_queue_s: Expected seconds of waiting for a model, above which calls are refused.
         max_calls: Calls for models that may be in a process at once; more are refused unread.
         max_message_bytes: Longest message accepted.
+        max_inflight_bytes: Of the requests that are in a process; 0 for a share of memory.
         drain_s: Seconds to finish calls after SIGTERM, and before a version is unloaded.
         file_system_poll_wait_seconds: Seconds between looks at the store; 0 for one look.
         max_num_load_retries: How often a load that failed is tried again, unless its files change.
@@ -86,6 +87,7 @@ class ServerConfig:
     max_queue_s: float = 5.0
     max_calls: int = 2048
     max_message_bytes: int = 64 * 1024 * 1024
+    max_inflight_bytes: int = 0
     drain_s: float = 20.0
     file_system_poll_wait_seconds: float = 1.0
     max_num_load_retries: int = 5

@@ -45,6 +45,10 @@ from serving.wanted import WantedModels, batching_of, limits_of, monitoring_of
 
 logger = logging.getLogger(__name__)
 
+# Tensors, runs and answers take as much again and more.
+_INFLIGHT_SHARE = 4
+_USUAL_MEMORY = 4 << 30
+
 # The models that the operator names, asked anew each time: their list may change.
 NamedModels = Callable[[], Iterable[ModelConfig]]
 
@@ -106,6 +110,14 @@ def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
     )
 
 
+def inflight_bytes(config: ServerConfig, machine: Machine) -> int:
+    """What the requests in one process may take: of what there is a quarter, for all of them."""
+    if config.max_inflight_bytes > 0:
+        return config.max_inflight_bytes
+    memory = machine.memory_bytes or _USUAL_MEMORY
+    return memory // (_INFLIGHT_SHARE * max(config.workers, 1))
+
+
 def build_methods(config: ServerConfig, engine: Engine, models: Models) -> Methods:
     """Every gRPC method by its full path."""
     control, crew = build_control(config), models.crew
@@ -143,6 +155,7 @@ def build_app(
     options = Options(
         max_message_bytes=config.max_message_bytes,
         max_calls=config.max_calls,
+        max_inflight_bytes=inflight_bytes(config, read_machine()),
         http_timeout_s=config.rest_api_timeout_in_ms / 1e3 or None,
         allows_cors=config.enable_cors_support,
         observe=observing.observe,

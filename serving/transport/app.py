@@ -16,6 +16,7 @@ from serving.transport.grpc import GrpcSide, is_grpc
 from serving.transport.grpc_web import is_grpc_web, web_receive, web_send
 from serving.transport.guard import Patrol
 from serving.transport.http import HttpSide
+from serving.transport.memory import Memory
 from serving.transport.options import Options
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ class AsgiApp:
     """Answers every request; counts those it has not answered yet."""
 
     def __init__(self, methods: Methods, apis: HttpApis, options: Options) -> None:
-        admission, patrol = Admission(options.max_calls), Patrol()
+        admission = Admission(options.max_calls)
+        patrol = Patrol(Memory(options.max_inflight_bytes))
         self._grpc = GrpcSide(methods, options, admission, patrol)
         self._http = HttpSide(apis, options, admission, patrol)
         self._allows_cors = options.allows_cors

@@ -13,7 +13,7 @@ from model_store.errors import Cancelled, Code, Overloaded, Unsupported
 from serving.services.methods import BidiStream, Call, Methods, ServerStream, Unary
 from serving.transport import grpc_frames as frames
 from serving.transport.admission import Admission
-from serving.transport.asgi import Event, Headers, Receive, Send, read_body
+from serving.transport.asgi import Event, Headers, Hold, Receive, Send, read_body
 from serving.transport.errors import status_of
 from serving.transport.guard import Patrol
 from serving.transport.inbox import Inbox
@@ -81,7 +81,7 @@ class GrpcSide:
                 await self._converse(method, call, receive, send)
             elif isinstance(method, ServerStream):
                 with self._patrol.guard(call.deadline) as guard:
-                    request = await self._read(call, receive)
+                    request = await self._read(call, receive, guard.hold)
                     guard.watch(receive)
                     has_begun = True
                     await _send_each(method.handle(request, call), call, send)
@@ -102,14 +102,16 @@ class GrpcSide:
 
     async def _reply(self, method: Unary, call: Call, receive: Receive) -> bytes:
         with self._patrol.guard(call.deadline) as guard:
-            request = await self._read(call, receive)
+            request = await self._read(call, receive, guard.hold)
             guard.watch(receive)
             return await method.handle(request, call)
 
-    async def _read(self, call: Call, receive: Receive) -> bytes:
-        body = await read_body(receive, self._max_bytes, frame_bytes=frames.PREFIX_BYTES)
+    async def _read(self, call: Call, receive: Receive, hold: Hold) -> bytes:
+        body = await read_body(receive, self._max_bytes, hold, frame_bytes=frames.PREFIX_BYTES)
         call.request_bytes = len(body) - frames.PREFIX_BYTES
-        return frames.decode_frame(body, _encoding(call), self._max_bytes)
+        message = frames.decode_frame(body, _encoding(call), self._max_bytes)
+        hold(max(len(message) - len(body), 0))  # where it was compressed
+        return message
 
     async def _converse(self, method: BidiStream, call: Call, receive: Receive, send: Send) -> None:
         inbox = Inbox(receive, frames.FrameReader(_encoding(call), self._max_bytes))

@@ -8,6 +8,7 @@ from typing import Self
 
 from model_store.errors import Cancelled, DeadlineExceeded, EaselError
 from serving.transport.asgi import Receive
+from serving.transport.memory import Memory
 
 INTERVAL_S = 0.25
 
@@ -19,7 +20,9 @@ class Patrol:
     timer each, and no task, of which thousands that wait would take a fifth of the time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory) -> None:
+        """Guard calls whose requests are held in *memory*."""
+        self.memory = memory
         self._new: set[Guard] = set()
         self._seen: set[Guard] = set()
         self._is_under_way = False
@@ -61,12 +64,22 @@ class Guard:
 
     def __init__(self, patrol: Patrol, deadline: float | None) -> None:
         self.reason: EaselError | None = None
+        self._held = 0
         self._patrol = patrol
         self._receive: Receive | None = None
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(self._loop)
         self._following: asyncio.Task[None] | None = None
         self._timer = None if deadline is None else self._loop.call_at(deadline, self._expire)
+
+    def hold(self, size: int) -> None:
+        """The request has *size* bytes more, until the call ends.
+
+        Raises:
+            Overloaded: There is no room for them.
+        """
+        self._patrol.memory.take(size)
+        self._held += size
 
     def watch(self, receive: Receive) -> None:
         """The request has come: from now on *receive* tells when the client goes."""
@@ -90,6 +103,7 @@ class Guard:
     ) -> None:
         self._task = None  # what was seen already is of no use
         self._patrol.remove(self)
+        self._patrol.memory.give(self._held)
         if self._timer is not None:
             self._timer.cancel()
         if self._following is not None:

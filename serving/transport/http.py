@@ -16,7 +16,7 @@ from model_store.errors import Code, InvalidRequest
 from serving.services.http import HttpApi, HttpApis, HttpRequest, HttpResponse
 from serving.services.methods import Call
 from serving.transport.admission import Admission
-from serving.transport.asgi import Event, Headers, Receive, Send, read_body
+from serving.transport.asgi import Event, Headers, Hold, Receive, Send, read_body
 from serving.transport.compression import chosen_encoding, deflate, inflate, too_large
 from serving.transport.cors import cross_origin_headers, is_preflight, preflight_response
 from serving.transport.errors import code_of, http_status_of, json_error, retry_after, status_of
@@ -98,25 +98,28 @@ class HttpSide:
     async def _ask(self, api: HttpApi, scope: Event, call: Call, receive: Receive) -> HttpResponse:
         method, path = scope["method"], scope["path"]
         with self._patrol.guard(call.deadline) as guard:
-            body = await self._read(call, receive)
+            body = await self._read(call, receive, guard.hold)
             guard.watch(receive)
             method = "GET" if method == "HEAD" else method
             request = HttpRequest(method, path, _query(scope["query_string"]), call.headers, body)
             return await api(request, call)
 
-    async def _read(self, call: Call, receive: Receive) -> bytes:
+    async def _read(self, call: Call, receive: Receive, hold: Hold) -> bytes:
         limit = self._options.max_message_bytes
         announced = call.headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > limit:
             raise too_large(int(announced), limit)  # before any of it was taken
-        body = await read_body(receive, limit)
+        body = await read_body(receive, limit, hold)
         call.request_bytes = len(body)
         encoding = call.headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding == b"identity" or not body:
             return body
         if len(body) <= _LONG_BYTES:
-            return inflate(body, encoding, limit)
-        return await asyncio.to_thread(inflate, body, encoding, limit)
+            plain = inflate(body, encoding, limit)
+        else:
+            plain = await asyncio.to_thread(inflate, body, encoding, limit)
+        hold(len(plain))
+        return plain
 
     def _deadline(self, headers: Mapping[bytes, bytes]) -> float | None:
         waits = [self._options.http_timeout_s, _timeout(headers)]

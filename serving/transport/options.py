@@ -16,6 +16,7 @@ class Options:
         http_timeout_s: Longest time for one HTTP request; None for any.
         allows_cors: Whether pages of other origins may call.
         max_calls: Calls for a model that may be inside at once; more are refused.
+        max_inflight_bytes: Of the requests that are inside, together; more are refused.
         observe: Told of every call once it has ended; must not raise or wait.
     """
 
@@ -23,4 +24,5 @@ class Options:
     http_timeout_s: float | None = None
     allows_cors: bool = False
     max_calls: int = 2048
+    max_inflight_bytes: int = 1 << 30
     observe: Observe | None = None
