@@ -32,7 +32,7 @@ ONNX = "onnx"
 KINDS: Mapping[str, Kind] = {
     KERAS_3: Kind("Keras 3", "export.sources.keras3", "keras"),
     KERAS_2: Kind("Keras 2", "export.sources.keras2", "tensorflow"),
-    KERAS_2_SAVED_MODEL: Kind("Keras 2 SavedModel", "export.sources.keras2", "tensorflow"),
+    KERAS_2_SAVED_MODEL: Kind("Keras 2 SavedModel", "export.sources.saved_model", "tensorflow"),
     SAVED_MODEL: Kind("TensorFlow SavedModel", "export.sources.saved_model", "tensorflow"),
     GRAPH_DEF: Kind("frozen TensorFlow graph", "export.sources.graph_def", "tensorflow"),
     TFLITE: Kind("TensorFlow Lite", "export.sources.tflite", "tensorflow"),

@@ -67,6 +67,7 @@ def convert_saved_model(folder: Path, signature: str, target: Path) -> tuple[str
     loaded = tf.saved_model.load(str(folder))
     function = loaded.signatures[signature]
     tf_state.refuse_state(function)
+    _refuse_shared_names(signature_of(function))
     # The function's own order of names; its other inputs are variables.
     names = dict(
         zip((tensor.name for tensor in function.inputs), _keywords(function), strict=False)
@@ -110,6 +111,15 @@ def versions() -> dict[str, str]:
         "tf2onnx": tf2onnx.__version__,
         "onnx": onnx.__version__,
     }
+
+
+def _refuse_shared_names(signature: Signature) -> None:
+    inputs = {spec.name for spec in signature.inputs}
+    if shared := sorted(inputs & {spec.name for spec in signature.outputs}):
+        raise ExportRefused(
+            f"{', '.join(shared)} is an input and an output, and in an ONNX graph a name is one "
+            f"tensor; give the output another name, or {SAVED_MODEL_REMEDY}"
+        )
 
 
 def _keywords(function: Any) -> list[str]:

@@ -107,6 +107,11 @@ def test_one_tensor_given_out_twice_and_an_input_given_back_keep_both_names(
     assert np.array_equal(got["same"], NUMBERS)
 
 
+def test_a_name_of_an_input_and_an_output_is_refused(tf, to_onnx, rows):
+    with pytest.raises(ExportRefused, match="numbers is an input and an output"):
+        to_onnx(lambda numbers: {"numbers": numbers + 1.0}, rows)
+
+
 def test_free_axes_are_named_and_fixed_ones_kept(tf, to_onnx):
     path, _ = to_onnx(
         lambda picture: {"grey": tf.reduce_mean(picture, -1)},
