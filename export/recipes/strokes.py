@@ -75,20 +75,26 @@ def _removable(padded: Bool, *, first_pass: bool) -> Bool:
     return removable
 
 
-def redraw(skeleton: UInt8, rng: np.random.Generator) -> Image.Image:
+def redraw(
+    skeleton: UInt8, rng: np.random.Generator, *, pen: tuple[float, float] = (0.02, 0.24)
+) -> Image.Image:
     """Draw one skeleton again with a random pen: dark ink on a white page, mode L.
 
-    The pen is 2 % to 24 % of the digit's height, evenly spread on a log scale.
+    Args:
+        skeleton: Lines one pixel wide, 255 on 0: ``uint8[side, side]``.
+        rng: Where chance comes from.
+        pen: Its thinnest and its thickest, as shares of the drawing's longer side; evenly
+            spread on a log scale.
 
     Raises:
-        EmptyDrawing: Nothing was left of the digit when it was thinned.
+        EmptyDrawing: Nothing was left of the drawing when it was thinned.
     """
     bent = _bend(Image.fromarray(skeleton), rng)
     box = bent.getbbox()
     if box is None:
-        raise EmptyDrawing("nothing is left of the digit")
+        raise EmptyDrawing("nothing is left of the drawing")
     height = max(box[2] - box[0], box[3] - box[1])
-    radius = height * math.exp(rng.uniform(math.log(0.01), math.log(0.12)))
+    radius = height / 2 * math.exp(rng.uniform(math.log(pen[0]), math.log(pen[1])))
     sigma = max(radius * 0.8, 0.6)
     soft = np.asarray(bent.filter(ImageFilter.GaussianBlur(sigma)), np.float32)
     # A line blurred by sigma and cut at exp(-r^2 / 2 sigma^2) of its peak is 2r wide.
