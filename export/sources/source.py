@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from export.tensors import Tensors
 from model_store.spec import Signature
@@ -116,3 +116,11 @@ class Source(Protocol):
         For finding where an exported graph goes another way; a source that cannot look
         inside itself yields nothing.
         """
+
+
+@runtime_checkable
+class ProgramWriter(Protocol):
+    """A source of PyTorch's, which TorchServe can serve without its author's code."""
+
+    def to_program(self, folder: Path) -> str:
+        """Write ``model.pt2`` or ``model.pt`` into *folder*; returns the file's name."""

@@ -33,6 +33,7 @@ from export.tensors import Tensors
 from model_store.errors import ExportRefused
 from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
 
+PROGRAM_FILE = "model.pt2"
 _FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 
 
@@ -83,6 +84,12 @@ class ProgramSource:
         check_signature(signature)
         export_program(self.program, self.signature, folder, _size_bytes(self.program))
         return ()
+
+    def to_program(self, folder: Path) -> str:
+        """Write the program for TorchServe; returns the file's name."""
+        with refusing("PyTorch cannot save the program"):
+            torch.export.save(self.program, folder / PROGRAM_FILE)
+        return PROGRAM_FILE
 
     def to_saved_model(self, folder: Path, preludes: Mapping[str, Prelude]) -> tuple[str, ...]:
         """Refused: there is no way from PyTorch to a SavedModel."""

@@ -7,7 +7,6 @@ tensors and nothing else.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -36,9 +35,6 @@ def make_module(name: str, state: Mapping[str, Any]) -> torch.nn.Module:
     place, colon, factory = name.partition(":")
     if not (place and colon and factory):
         raise ExportRefused(f"--module {name}: write package.module:factory")
-    # As with `python -m`: the author's code lies where the command was given.
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
     with refusing(f"--module {name} cannot make the model"):
         made = importlib.import_module(place)
         for part in factory.split("."):

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from export.sources.source import Description, Options, Prelude
-from export.sources.torch_export import check_signature, from_program, versions
+from export.sources.torch_export import PROGRAM_FILE, check_signature, from_program, versions
 from export.sources.torch_factory import make_module, read_state
 from export.sources.torch_onnx import export_program, export_script
 from export.sources.torch_tensors import (
@@ -29,7 +29,7 @@ from export.sources.torch_tensors import (
     to_torch,
     torch_dtype,
 )  # fmt: skip
-from export.sources.torchscript import flattened
+from export.sources.torchscript import SCRIPT_FILE, flattened
 from export.tensors import Tensors
 from model_store.errors import ExportRefused
 from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
@@ -107,6 +107,18 @@ class ModuleSource:
             export_script(script, self.inputs, self.signature, folder)
         except ExportRefused as second:
             raise ExportRefused(f"{error}; {second}") from second
+
+    def to_program(self, folder: Path) -> str:
+        """Write the module for TorchServe, free of its author's code; returns the file's name."""
+        try:
+            program = self.program()
+        except ExportRefused as error:
+            with refusing(f"{error}; it cannot be compiled by torch.jit.script either"):
+                torch.jit.script(self.module).save(str(folder / SCRIPT_FILE))
+            return SCRIPT_FILE
+        with refusing("PyTorch cannot save the program"):
+            torch.export.save(program, folder / PROGRAM_FILE)
+        return PROGRAM_FILE
 
     def to_saved_model(self, folder: Path, preludes: Mapping[str, Prelude]) -> tuple[str, ...]:
         """Refused: there is no way from PyTorch to a SavedModel."""

@@ -36,6 +36,8 @@ from export.tensors import Tensors
 from model_store.errors import ExportRefused
 from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
 
+SCRIPT_FILE = "model.pt"
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptSource:
@@ -79,6 +81,12 @@ class ScriptSource:
         flat = flattened(self.script, order, self.inputs)
         export_script(flat, self.inputs, self.signature, folder)
         return ()
+
+    def to_program(self, folder: Path) -> str:
+        """Write the program for TorchServe; returns the file's name."""
+        with refusing("PyTorch cannot save the program"):
+            self.script.save(str(folder / SCRIPT_FILE))
+        return SCRIPT_FILE
 
     def to_saved_model(self, folder: Path, preludes: Mapping[str, Prelude]) -> tuple[str, ...]:
         """Refused: there is no way from PyTorch to a SavedModel."""

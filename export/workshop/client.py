@@ -69,7 +69,7 @@ def held_source(
         tempfile.TemporaryFile() as log,
     ):
         setup = Setup(kind.module, path.resolve(), Path(work), options)
-        process = _start(environment.python, Path(work), log)
+        process = _start(environment.python, Path(work), log, own_code=bool(options.module))
         try:
             yield HeldSource(kind, setup, process, log, environment.time_limit_s)
         finally:
@@ -77,7 +77,7 @@ def held_source(
             process.communicate()
 
 
-def _start(python: str, work: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(python: str, work: Path, log: IO[bytes], *, own_code: bool) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             [python, "-m", "export.workshop.worker"],
@@ -86,16 +86,18 @@ def _start(python: str, work: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
             stderr=log,
             cwd=work,
             env=environment(os.environ, work)
-            | {"PYTHONPATH": _python_path(), "TF_CPP_MIN_LOG_LEVEL": "2"},
+            | {"PYTHONPATH": _python_path(own_code=own_code), "TF_CPP_MIN_LOG_LEVEL": "2"},
             start_new_session=True,  # Ctrl-C is the exporter's, which ends this one
         )
     except OSError as error:
         raise EaselError(f"{python} cannot be started: {error}; see --python") from error
 
 
-def _python_path() -> str:
+def _python_path(*, own_code: bool) -> str:
+    """Ours, and where the author's own module is looked for: as `python -m` would, here."""
     given = os.environ.get("PYTHONPATH")
-    return os.pathsep.join([str(_PACKAGES), *([given] if given else [])])
+    here = [str(Path.cwd())] if own_code else []
+    return os.pathsep.join([str(_PACKAGES), *here, *([given] if given else [])])
 
 
 class HeldSource:
@@ -136,6 +138,10 @@ class HeldSource:
         """Write a SavedModel into *folder*; returns notes for people."""
         said = self._do("to_saved_model", folder=str(folder), preludes=encode_preludes(preludes))
         return decode_notes(said["notes"])
+
+    def to_program(self, folder: Path) -> Path:
+        """Write a PyTorch source's program into *folder*, for ``export.mar``."""
+        return folder / Path(str(self._do("to_program", folder=str(folder))["file"])).name
 
     def layers(self, signature: str, inputs: Tensors) -> Iterator[tuple[str, Tensors]]:
         """What each layer computes for one batch, in order."""

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
-from export.sources.source import Source
+from export.sources.source import ProgramWriter, Source
 from export.workshop.messages import (
     INPUTS_FILE,
     LAYERS_PREFIX,
@@ -28,7 +28,7 @@ from export.workshop.messages import (
     write_tensors,
 )
 from export.workshop.sandbox import enter, limits_for, size
-from model_store.errors import EaselError
+from model_store.errors import EaselError, ExportRefused
 
 Reply = Mapping[str, Any]
 
@@ -87,6 +87,11 @@ def _doing(command: Mapping[str, Any], source: Source, setup: Setup) -> Callable
         preludes = decode_preludes(command["preludes"])
         return {"notes": source.to_saved_model(Path(command["folder"]), preludes)}
 
+    def to_program() -> Reply:
+        if not isinstance(source, ProgramWriter):
+            raise ExportRefused("TorchServe takes PyTorch models only: choose --to onnx")
+        return {"file": source.to_program(Path(command["folder"]))}
+
     def layers() -> Reply:
         inputs = read_tensors(setup.work / INPUTS_FILE)
         names = []
@@ -95,9 +100,8 @@ def _doing(command: Mapping[str, Any], source: Source, setup: Setup) -> Callable
             names.append(name)
         return {"names": names}
 
-    return {"run": run, "to_onnx": to_onnx, "to_saved_model": to_saved_model, "layers": layers}[
-        command["do"]
-    ]
+    commands = (run, to_onnx, to_saved_model, to_program, layers)
+    return next(each for each in commands if each.__name__ == command["do"])
 
 
 if __name__ == "__main__":
