@@ -22,6 +22,7 @@ import tf2onnx
 from tf2onnx import tf_loader
 
 from export.sources import tf_handlers, tf_state
+from export.sources.onnx_batch import free_batch_axis
 from export.sources.tf_names import settle
 from export.sources.tf_signatures import signature_of
 from model_store.errors import ExportRefused
@@ -100,7 +101,9 @@ def convert_tflite(
     """
     with _converting() as troubles, tf.device("/cpu:0"):
         proto = _convert(None, None, None, dict(names), tflite_path=str(path))
-    _refuse(troubles, "save the model before it becomes TFLite, and export that")
+    _refuse(troubles, "export the model that the file was made from")
+    if signature.is_batched:
+        free_batch_axis(proto)
     return settle(proto, signature, target)
 
 
