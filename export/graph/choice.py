@@ -8,9 +8,10 @@ the float graph and answers the same samples; the table of trials says what came
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import geometric_mean
 
 import onnx
 
@@ -20,7 +21,7 @@ from export.graph.optimise import optimise
 from export.graph.problems import Problem
 from export.graph.quantise import method_for, quantise_dynamic, quantise_static
 from export.graph.running import find_zeroed
-from export.graph.stopwatch import InTurns, Stopwatch, time_graphs
+from export.graph.stopwatch import InTurns, Stopwatch, Timing, time_graphs
 from export.graph.structure import find_zeroed_softmax
 from export.graph.trials import (
     DYNAMIC,
@@ -165,22 +166,26 @@ def _measure(
             verdict="the model as converted",
             bytes=path.stat().st_size,
             timings=timings[name],
-            speedup=min(
-                base.ms / own.ms for base, own in zip(timings[FLOAT], timings[name], strict=True)
-            ),
+            speedup=geometric_mean(_ratios(timings[FLOAT], timings[name])),
             agreement=agreement(evidence.reference, got),
             accuracy=None if evidence.labels is None else accuracy(got, evidence.labels),
         )
     return found
 
 
+def _ratios(base: Sequence[Timing], own: Sequence[Timing]) -> list[float]:
+    """How many times as fast, by setting."""
+    return [before.ms / after.ms for before, after in zip(base, own, strict=True)]
+
+
 def _judged(trial: Trial, base: Trial, margins: Margins) -> Trial:
-    faults = [*_accuracy_faults(trial, base, margins), *_speed_faults(trial, margins)]
+    faults = [*_accuracy_faults(trial, base, margins), *_speed_faults(trial, base, margins)]
     if trial.candidate == FLOAT16 and trial.bytes >= base.bytes:
         faults.append("its file is no smaller")
     if faults:
         return replace(trial, verdict=f"left: {' and '.join(faults)}")
-    verdict = f"wins: {trial.speedup:.2f}x as fast at least, {_right(trial)}"
+    room = f"{trial.bytes / base.bytes:.0%} of the bytes, " if trial.candidate == FLOAT16 else ""
+    verdict = f"wins: {room}{trial.speedup:.2f}x as fast, {_right(trial)}"
     return replace(trial, verdict=verdict, has_won=True)
 
 
@@ -202,13 +207,16 @@ def _accuracy_faults(trial: Trial, base: Trial, margins: Margins) -> list[str]:
     return [f"{trial.agreement:.1%} agreement ({margins.agreement:.1%} wanted)"]
 
 
-def _speed_faults(trial: Trial, margins: Margins) -> list[str]:
+def _speed_faults(trial: Trial, base: Trial, margins: Margins) -> list[str]:
     least = {OPTIMIZED: _OPTIMIZED_SPEEDUP, FLOAT16: _FLOAT16_SPEEDUP}
     wanted = least.get(trial.candidate, margins.speedup)
-    if trial.speedup >= wanted:
-        return []
-    slowest = f"{trial.speedup:.2f}x as fast where it gains least"
-    return [f"{slowest} ({wanted:g}x wanted)"]
+    if trial.speedup < wanted:
+        return [f"{trial.speedup:.2f}x as fast ({wanted:g}x wanted)"]
+    ratios = _ratios(base.timings, trial.timings)
+    slowest = ratios.index(min(ratios))
+    if wanted > 1 > ratios[slowest]:
+        return [f"slower at {trial.timings[slowest].setting} ({ratios[slowest]:.2f}x)"]
+    return []
 
 
 def _best(trials: list[Trial]) -> Trial:

@@ -37,7 +37,7 @@ class Margins:
     """What a candidate must win by.
 
     Attributes:
-        speedup: How many times faster a quantised graph must be, at every batch and thread count.
+        speedup: How many times faster a quantised graph must be; and nowhere slower.
         agreement: Share of answers that must be the float model's, where there are no labels.
         accuracy_loss: With labels: how much of the float model's accuracy may be lost, as a
             share; 0.005 is half a point.
@@ -76,7 +76,7 @@ class Trial:
         verdict: What became of it and why, for people.
         bytes: Of the file.
         timings: Median times.
-        speedup: The smallest over all timings, of the float graph's time to this one's.
+        speedup: The float graph's time to this one's, the geometric mean over all settings.
         agreement: Share of answers that are the source's.
         accuracy: Share of right answers; None without labels.
         has_won: Whether it beat the float graph by the margins.

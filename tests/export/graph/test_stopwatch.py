@@ -36,16 +36,16 @@ def test_the_median_of_each_is_told_and_both_warm_up_first():
         "a": clock.taking("a", 50, 50, 1, 9, 2), "b": clock.taking("b", 50, 50, 4, 5, 90),
     })  # fmt: skip
     assert found == {"a": 2, "b": 5}
-    assert clock.calls == ["a", "a", "b", "b", *"ababab"]
+    assert clock.calls == ["a", "a", "b", "b", *"abbaab"]
 
 
-def test_no_round_is_begun_after_the_budget_but_three_are_done():
+def test_no_round_is_begun_after_the_budget_but_five_are_done():
     clock = Clock()
     InTurns(rounds=50, budget_s=5, clock=clock).medians(SETTINGS[0], {"a": clock.taking("a", 2)})
-    assert len(clock.calls) == 2 + 3
-    clock = Clock()
-    InTurns(rounds=50, budget_s=9, clock=clock).medians(SETTINGS[0], {"a": clock.taking("a", 2)})
     assert len(clock.calls) == 2 + 5
+    clock = Clock()
+    InTurns(rounds=50, budget_s=13, clock=clock).medians(SETTINGS[0], {"a": clock.taking("a", 2)})
+    assert len(clock.calls) == 2 + 7
 
 
 def test_graphs_are_timed_at_every_setting_on_as_many_rows(tmp_path):
