@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from export.recipes.numbers import CONTRACT
 from export.references import NAMED
 from model_store.contract import CHANNELS, ImageContract, InkCentring
 from model_store.errors import ExportRefused
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -78,3 +79,15 @@ def test_the_flag_offers_every_preset():
     flags = parser.parse_args(["--preset", "mnist", "--short-side", "256"])
     assert (flags.preset, flags.short_side) == ("mnist", 256)
     assert all(name in parser.format_help() for name in PRESETS)
+
+
+def test_every_preset_and_every_named_reference_is_in_the_documentation():
+    text = (ROOT / "docs" / "input-contract.md").read_text(encoding="utf-8")
+    missing = [name for name in (*PRESETS, *NAMED) if f"`{name}`" not in text]
+    assert missing == []
+
+
+def test_every_key_of_the_contract_is_in_the_documentation():
+    text = (ROOT / "docs" / "input-contract.md").read_text(encoding="utf-8")
+    missing = [key.name for key in fields(ImageContract) if f"| `{key.name}` |" not in text]
+    assert missing == []
