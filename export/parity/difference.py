@@ -36,6 +36,16 @@ class Difference:
     allowed: Floats
     is_close: NDArray[np.bool_]
 
+    def row_rank(self) -> Floats:
+        """How far off each row is beside the largest number in it; float64[rows].
+
+        Small numbers are many tolerances off before anybody sees it: for showing the worst.
+        """
+        scale = self.allowed.max(axis=1, initial=0.0)
+        scale = np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
+        worst: Floats = self.error.max(axis=1, initial=0.0) / scale
+        return worst
+
     def row_excess(self) -> Floats:
         """How many times the tolerance each row's worst element is off; float64[rows]."""
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -37,6 +37,7 @@ class OutputEvidence:
         unsayable: How many differ as no number can say.
         want: Some of the source's numbers; float64[n].
         got: The exported model's at the same places; float64[n].
+        is_far: Where the two are beyond the tolerance; bool[n].
         atol: The absolute tolerance.
     """
 
@@ -46,6 +47,7 @@ class OutputEvidence:
     unsayable: int
     want: Floats
     got: Floats
+    is_far: NDArray[np.bool_]
     atol: float
 
 
@@ -59,6 +61,7 @@ class RowEvidence:
         got: The exported model's; an output that is missing or has another shape is left out.
         excess: How many times the tolerance it is off; inf where that cannot be said.
         max_abs_error: Over all outputs; inf where no number can say it.
+        rank: How far off it is beside the largest number in it: the order of the worst.
         batch: Rows in the call where that was seen.
     """
 
@@ -67,6 +70,7 @@ class RowEvidence:
     got: Tensors
     excess: float
     max_abs_error: float
+    rank: float
     batch: int | None
 
 
@@ -79,11 +83,13 @@ class Evidence:
         rows: Those that differ most, the worst first.
         failing: Inputs of the call that differs most, of equal ones the smallest; None where
             all agree.
+        excess: How many times the tolerance the worst number of all is off.
     """
 
     outputs: tuple[OutputEvidence, ...] = ()
     rows: tuple[RowEvidence, ...] = ()
     failing: Tensors | None = None
+    excess: float = inf
 
 
 @dataclass(slots=True)
@@ -107,14 +113,15 @@ class Gathering:
         self._outputs: dict[str, _Output] = {}
         self._rows: dict[bytes, RowEvidence] = {}
         self._failing: tuple[float, int, Tensors] | None = None
+        self._excess: float | None = None
 
     def add(self, inputs: Tensors, want: Tensors, got: Tensors, batch: int | None) -> None:
         """Take note of one call of both models."""
         excess = np.zeros(_row_count(inputs, batch))
-        error = np.zeros_like(excess)
+        error, rank = np.zeros_like(excess), np.zeros_like(excess)
         for name in want.keys() | got.keys():
             if mismatch_of(want.get(name), got.get(name)):
-                excess[:] = error[:] = inf
+                excess[:] = error[:] = rank[:] = inf
                 continue
             tolerance = self._tolerances.of(dtype_name(want[name]))
             difference = differ(want[name], got[name], tolerance, is_batched=batch is not None)
@@ -124,10 +131,12 @@ class Gathering:
             if len(difference.error) == len(excess):
                 excess = np.maximum(excess, difference.row_excess())
                 error = np.maximum(error, difference.error.max(axis=1, initial=0.0))
+                rank = np.maximum(rank, difference.row_rank())
         worst = float(excess.max(initial=0.0))
+        self._excess = max(worst, self._excess or 0.0)
         if worst > 1 and (self._failing is None or self._failing[:2] < (worst, -len(excess))):
             self._failing = worst, -len(excess), inputs
-        for row in np.argsort(-excess, kind="stable")[:MAX_ROWS]:
+        for row in np.argsort(-rank, kind="stable")[:MAX_ROWS]:
             self._keep(
                 RowEvidence(
                     _row(inputs, row, batch),
@@ -135,6 +144,7 @@ class Gathering:
                     _row(_fitting(got, want), row, batch),
                     float(excess[row]),
                     float(error[row]),
+                    float(rank[row]),
                     batch,
                 )
             )
@@ -147,8 +157,9 @@ class Gathering:
             )
             for name, found in sorted(self._outputs.items())
         ]
+        excess = inf if self._excess is None else self._excess
         failing = None if self._failing is None else self._failing[2]
-        return Evidence(tuple(outputs), tuple(self._worst()), failing)
+        return Evidence(tuple(outputs), tuple(self._worst()), failing, excess)
 
     def _keep(self, row: RowEvidence) -> None:
         """Keep *row* if it is among the worst; the same inputs count once."""
@@ -156,14 +167,14 @@ class Gathering:
         for name in sorted(row.inputs):
             identity.update(np.ascontiguousarray(row.inputs[name]).tobytes())
         known = self._rows.get(identity.digest())
-        if known is None or known.excess < row.excess:
+        if known is None or known.rank < row.rank:
             self._rows[identity.digest()] = row
         if len(self._rows) > 8 * MAX_ROWS:
             kept = {id(row) for row in self._worst()}
             self._rows = {key: row for key, row in self._rows.items() if id(row) in kept}
 
     def _worst(self) -> list[RowEvidence]:
-        return sorted(self._rows.values(), key=lambda row: -row.excess)[:MAX_ROWS]
+        return sorted(self._rows.values(), key=lambda row: -row.rank)[:MAX_ROWS]
 
 
 def _count(output: _Output, difference: Difference) -> None:
@@ -180,20 +191,21 @@ def _count(output: _Output, difference: Difference) -> None:
         return
     shown = np.unique(np.linspace(0, error.size - 1, _POINTS_PER_CALL).astype(np.intp))
     shown = np.append(shown, error.argmax())
-    pairs = np.stack([difference.want.ravel()[shown], difference.got.ravel()[shown]])
+    is_far = ~difference.is_close.ravel()[shown]
+    pairs = np.stack([difference.want.ravel()[shown], difference.got.ravel()[shown], is_far])
     output.points.append(pairs[:, np.isfinite(pairs).all(axis=0)])
 
 
-def _points(output: _Output) -> tuple[Floats, Floats]:
+def _points(output: _Output) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """At most MAX_POINTS pairs: those that differ most, and the others at even distances."""
-    pairs = np.concatenate([np.zeros((2, 0)), *output.points], axis=1)
+    pairs = np.concatenate([np.zeros((3, 0)), *output.points], axis=1)
     order = np.argsort(-np.abs(pairs[0] - pairs[1]), kind="stable")
     first, rest = order[: MAX_POINTS // 4], order[MAX_POINTS // 4 :]
     wanted = MAX_POINTS - len(first)
     if len(rest) > wanted:
         rest = rest[np.linspace(0, len(rest) - 1, wanted).astype(np.intp)]
     chosen = pairs[:, np.concatenate([first, rest])]
-    return chosen[0], chosen[1]
+    return chosen[0], chosen[1], chosen[2] > 0
 
 
 def _row_count(inputs: Tensors, batch: int | None) -> int:

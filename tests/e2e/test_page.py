@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.test_up import is_listening, wait_for
 from tests.support import BUNDLED_STORE, easel, free_port, read_until
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = (
-    os.environ.get("EASEL_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-)
 # Strokes as a hand draws them, in hundredths of the canvas.
 STROKES = {
     "1": [[(50, 15), (50, 85)]],
@@ -44,22 +40,6 @@ def address() -> Iterator[str]:
     ) as process:
         read_until(process, "Easel is ready")
         yield f"http://127.0.0.1:{port}/"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH; install Debian's package chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            ],
-        )  # fmt: skip
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
