@@ -125,9 +125,10 @@ def read_report(path: Path) -> ParityReport:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         report = from_json(value)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        is_told = value["passed"] is report.passed
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise BadVersion(f"{path} is not a parity report: {error!r}") from error
-    if value["passed"] is not report.passed:
+    if not is_told:
         raise BadVersion(f"{path} says passed: {value['passed']}, and its outputs say otherwise")
     return report
 
@@ -136,7 +137,7 @@ def from_json(value: Mapping[str, Any]) -> ParityReport:
     """Read what :meth:`ParityReport.to_json` wrote; keys it does not know are left out.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: It is no such object.
+        ValueError, TypeError, LookupError, AttributeError: It is no such object.
     """
     if value.get("schema", 0) > SCHEMA:
         raise ValueError(f"schema {value['schema']} is newer than this Easel; update it")

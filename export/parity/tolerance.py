@@ -93,7 +93,7 @@ def from_json(value: Mapping[str, Any]) -> Tolerances:
     """Read what :meth:`Tolerances.to_json` wrote, or the bare pair of a first report.
 
     Raises:
-        TypeError, KeyError, AttributeError: It is no such object.
+        TypeError, LookupError, AttributeError: It is no such object.
     """
     if "rtol" in value:
         return everywhere(Tolerance(**value))
