@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from export.parity.taps import Node, Tapped, run_tapped
 from export.parity.tolerance import EXACT, STANDARD, Tolerances
 from export.tensors import Tensors
 
+# Rounding grows from layer to layer; where it comes near the tolerance is not the place.
+_FACTORS = (3.0, 1.0)
 _SCOPE_NUMBER = re.compile(r"_\d+$")
 
 
@@ -44,13 +46,21 @@ class Witness:
     layers: Iterable[tuple[str, Tensors]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Layer:
     """A layer and the graph's tensors that hold its output."""
 
     name: str
     output: NDArray[Any]
     tensors: frozenset[str]
+
+    @property
+    def word(self) -> str:
+        """What a converter may have kept of the name.
+
+        That is ``conv`` of ``encoder/conv``, of ``conv#2`` (its second call) and of ``0.block: conv``.
+        """
+        return self.name.rsplit(": ", 1)[-1].rsplit("/", 1)[-1].partition("#")[0]
 
 
 def find_divergence(
@@ -72,22 +82,41 @@ def find_divergence(
         tapped = run_tapped(graph, feeds)
     except Exception:  # ONNX Runtime's exceptions have no common base
         return None
-    layers = _layers(witness, tapped, tolerances)
     wrong = _wrong_outputs(witness.outputs, tapped, tolerances)
-    if not wrong or len(layers) == 1:
+    layers = list(witness.layers)
+    if not wrong or not layers:
         return None
+    found = None
+    for factor in _FACTORS:
+        witnessed = replace(witness, layers=layers)
+        found, is_missing = _search(witnessed, tapped, wrong, tolerances.widened(factor))
+        if is_missing:
+            break
+    return found
+
+
+def _search(
+    witness: Witness, tapped: Tapped, wrong: Sequence[str], tolerances: Tolerances
+) -> tuple[Divergence | None, bool]:
+    """The first layer that the graph does not have by *tolerances*.
+
+    Returns:
+        What is known of it, and whether it is missing indeed: if none is, it is what comes
+        after the last that is to blame.
+    """
+    layers = _layers(witness, tapped, tolerances)
     equal = frozenset[str]().union(*(layer.tensors for layer in layers))
     region = _region(tapped, wrong, equal - set(wrong))
     begins = [node for node in region if not _computed_inputs(node, tapped) - equal]
     blames = [_blame(layers, node, tapped) for node in begins or region[:1]]
     if not blames:
-        return None
+        return None, False
     before, layer, _ = min(blames, key=lambda blame: layers.index(blame[1]))
     # Attention begins in three places at once, in whatever order the converter wrote them.
     first = [node for _, blamed, node in blames if blamed is layer]
-    others = {one.name for one in layers} - {layer.name}
+    others = {one.word for one in layers} - {layer.word}
     path, is_whole = _path(first, region, others, tapped)
-    return _describe((before, layer), path, tapped, is_whole=is_whole)
+    return _describe((before, layer), path, tapped, is_whole=is_whole), not layer.tensors
 
 
 def _layers(witness: Witness, tapped: Tapped, tolerances: Tolerances) -> list[_Layer]:
@@ -146,7 +175,7 @@ def _blame(layers: Sequence[_Layer], node: Node, tapped: Tapped) -> tuple[_Layer
     likely = [
         at
         for at in missing
-        if layers[at].name in words or not (layers[at].name in elsewhere or _is_merged(layers, at))
+        if layers[at].word in words or not (layers[at].word in elsewhere or _is_merged(layers, at))
     ]
     return layers[before], layers[(likely or missing)[0]], node
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -162,6 +164,30 @@ def test_values_alone_find_the_layer_where_names_do_not_help(altered, model, lay
         without_names(proto)
 
     assert found_in(altered(model, change)).layer == layer
+
+
+def test_names_inside_models_and_of_repeated_calls_are_recognised(altered):
+    model = altered("branches", change_weight("/left_1/"))
+    renamed = [(f"encoder/{name}#2", outputs) for name, outputs in model.witness.layers]
+    witness = replace(model.witness, layers=renamed)
+    assert find_divergence(model.graph, model.feeds, witness).layer == "encoder/left#2"
+    renamed = [(f"0.block: {name}", outputs) for name, outputs in model.witness.layers]
+    witness = replace(model.witness, layers=iter(renamed))
+    assert find_divergence(model.graph, model.feeds, witness).layer == "0.block: left"
+
+
+def test_rounding_that_comes_near_the_tolerance_is_not_taken_for_the_place(altered):
+    model = altered("cnn", change_weight("/hidden_1/"))
+    noise = np.random.default_rng(0)
+    layers = [
+        (
+            name,
+            {"out": np.float32(out["out"] * noise.uniform(1 - 2e-4, 1 + 2e-4, out["out"].shape))},
+        )
+        for name, out in model.witness.layers
+    ]
+    witness = replace(model.witness, layers=layers)
+    assert find_divergence(model.graph, model.feeds, witness).layer == "hidden"
 
 
 @pytest.mark.parametrize("model", ["cnn", "branches", "text"])
