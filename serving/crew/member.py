@@ -131,7 +131,9 @@ class Member:
         Raises:
             EaselError: The store cannot be read.
         """
-        await engine.load_all(self.wanted.configs, self.wanted.unloaded)
+        await engine.load_all(
+            self.wanted.configs, self.wanted.unloaded, is_start=not self.place.is_successor
+        )
 
     async def follow(self, engine: Engine) -> None:
         """Nothing: what changes, the supervisor tells."""
