@@ -75,11 +75,11 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def serve_command(bench: Bench) -> Command:
-    """``easel serve`` as it is."""
+def serve_command(bench: Bench, *flags: str) -> Command:
+    """``easel serve`` as it is, but for the *flags*."""
     words = python(
         "-m", "easel.cli", "serve", "--store", str(bench.store),
-        "--port", "{port}", "--rest_api_port", "0",
+        "--port", "{port}", "--rest_api_port", "0", *flags,
     )  # fmt: skip
     return Command("easel-serve", words)
 

@@ -58,7 +58,9 @@ def measure(run: Run) -> Outcome:
     notes: list[str] = []
     candidates: list[Contender] = []
     with ExitStack() as stack:
-        ours = stack.enter_context(started(bench, contenders.serve_command(bench), call))
+        # One process, as the others have.
+        command = contenders.serve_command(bench, "--workers", "1")
+        ours = stack.enter_context(started(bench, command, call))
         candidates.append(Contender(_OURS, call, (ours,)))
         for command, package in peers(bench):
             if find_spec(package) is None:
