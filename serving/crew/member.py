@@ -18,21 +18,24 @@ from serving.crew.encoding import (
     Data,
     Wanted,
     decode_configs,
-    decode_done,
     decode_error,
+    encode_configs,
+    encode_error,
+)
+from serving.crew.place import Place
+from serving.crew.report import Report, report_of, together
+from serving.crew.telling import (
+    decode_done,
     decode_ref,
     decode_report,
-    encode_configs,
     encode_done,
-    encode_error,
     encode_ref,
     encode_report,
 )
-from serving.crew.report import Report, report_of, together
 from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine
 from serving.engine.statistics import Statistics, total
-from serving.observing.sharing import PAUSE_S, Place
+from serving.observing.sharing import PAUSE_S
 
 logger = logging.getLogger(__name__)
 
