@@ -145,7 +145,7 @@ def find_outputs(
     want = call(first)
     changes = []
     if any(shape[:1] == (None,) for shape in shapes.values()):
-        changes.append(("batch axis", (_BATCH + 1, length)))
+        changes += [("batch axis", (rows, length)) for rows in (_BATCH + 1, 1)]
     if any(None in shape[1:] for shape in shapes.values()):
         changes.append(("free axis", (_BATCH, other)))
     free: dict[str, set[int]] = {name: set() for name in want}
@@ -157,8 +157,7 @@ def find_outputs(
                 f"the {what} is not free: {error}; give --shape with the one length it takes"
             ) from error
         for name, array in want.items():
-            pairs = zip(array.shape, got[name].shape, strict=True)
-            free[name] |= {axis for axis, (a, b) in enumerate(pairs) if a != b}
+            free[name] |= _changed_axes(name, array.shape, got[name].shape, what)
     return first, tuple(
         TensorSpec(
             name,
@@ -167,6 +166,17 @@ def find_outputs(
         )
         for name, array in want.items()
     )
+
+
+def _changed_axes(
+    name: str, before: tuple[int, ...], after: tuple[int, ...], what: str
+) -> set[int]:
+    if len(before) != len(after):
+        raise ExportRefused(
+            f"output {name} has {len(before)} axes, and {len(after)} with another length of the "
+            f"{what}; a squeeze() without its axis does that"
+        )
+    return {axis for axis, (a, b) in enumerate(zip(before, after, strict=True)) if a != b}
 
 
 def _first_that_runs(

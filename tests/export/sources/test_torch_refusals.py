@@ -39,6 +39,13 @@ class Text(nn.Module):
         return self.dense(numbers), "text"
 
 
+class Squeezed(nn.Module):
+    """Loses its batch axis when there is one row."""
+
+    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        return numbers.sum(1, keepdim=True).squeeze()
+
+
 class Planted:
     """Pickles to a call that leaves a file behind."""
 
@@ -169,6 +176,14 @@ def test_a_batch_axis_that_is_not_free_is_found_and_may_be_said_to_be_fixed(tmp_
         torchscript.load(path, Options())
     source = torchscript.load(path, Options(shapes={"numbers": (2, 3)}))
     assert source.describe().signatures[DEFAULT_SIGNATURE].outputs[0].shape == (2, 3)
+
+
+def test_a_batch_axis_that_vanishes_with_one_row_is_found(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(Squeezed(), torch.ones(2, 3)).save(tmp_path / "net.pt")
+    with pytest.raises(ExportRefused, match=r"output_0 has 1 axes, and 0 .* a squeeze\(\)"):
+        torchscript.load(tmp_path / "net.pt", Options())
 
 
 def test_outputs_that_are_no_tensors_are_refused(tmp_path):
