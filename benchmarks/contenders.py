@@ -75,11 +75,11 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def serve_command(bench: Bench, *flags: str) -> Command:
-    """``easel serve`` as it is, but for the *flags*."""
+def serve_command(bench: Bench) -> Command:
+    """``easel serve`` as it is."""
     words = python(
         "-m", "easel.cli", "serve", "--store", str(bench.store),
-        "--port", "{port}", "--rest_api_port", "0", *flags,
+        "--port", "{port}", "--rest_api_port", "0",
     )  # fmt: skip
     return Command("easel-serve", words)
 

@@ -45,7 +45,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Memory of one process (Pss): of a page that several have, each its part."""
+    """Resident memory (VmRSS) of one process; pages shared with others are counted."""
 
     pid: int
     megabytes: float
@@ -138,8 +138,8 @@ def resident(service: Service) -> tuple[Memory, ...]:
     found: list[Memory] = []
     for pid in _pids([service]):
         with suppress(OSError):
-            status = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            kilobytes = [line.split()[1] for line in status.splitlines() if line.startswith("Pss:")]
+            status = Path(f"/proc/{pid}/status").read_text()
+            kilobytes = [line.split()[1] for line in status.splitlines() if "VmRSS" in line]
             found.extend(Memory(pid, int(number) / 1000) for number in kilobytes)
     return tuple(sorted(found, key=lambda memory: -memory.megabytes))
 

@@ -58,9 +58,7 @@ def measure(run: Run) -> Outcome:
     notes: list[str] = []
     candidates: list[Contender] = []
     with ExitStack() as stack:
-        # One process, as the others have.
-        command = contenders.serve_command(bench, "--workers", "1")
-        ours = stack.enter_context(started(bench, command, call))
+        ours = stack.enter_context(started(bench, contenders.serve_command(bench), call))
         candidates.append(Contender(_OURS, call, (ours,)))
         for command, package in peers(bench):
             if find_spec(package) is None:

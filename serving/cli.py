@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,10 +26,11 @@ from serving.drop_in import (
 )
 from serving.engine.machine import read_machine
 from serving.mirroring import open_mirror, with_mirror_dir
+from serving.server import build_control, serve
 from serving.started import Started
 from serving.supervisor import supervise
 from serving.tls import read_tls
-from serving.wanted import control_of, limits_of, monitoring_of, wanted_models
+from serving.wanted import limits_of, monitoring_of, wanted_models
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _check(config: ServerConfig) -> None:
     monitoring_of(config)
     limits_of(config, lanes=1)
     read_tls(config)
-    control_of(config)
+    build_control(config)
     for flag, port in (("--port", config.port), ("--rest_api_port", config.rest_api_port)):
         check_free(config.host, port, f"stop that program or choose another with {flag}")
 
@@ -100,11 +100,7 @@ async def _serve(config: ServerConfig) -> None:
     count = choose_workers(config, read_machine())
     logger.info("%s", count.reason)
     config = replace(config, workers=count.workers)
-    if config.workers > 1:
-        await supervise(config, stop, announce)
-    else:
-        # Not before: a supervisor would keep ONNX Runtime and all else in memory for nothing.
-        await import_module("serving.server").serve(config, stop, announce)
+    await (supervise if config.workers > 1 else serve)(config, stop, announce)
 
 
 def quieten_collector() -> None:

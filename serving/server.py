@@ -15,7 +15,6 @@ from serving.api.warmup import read_warmup
 from serving.config import ServerConfig
 from serving.crew.crew import Alone, Crew
 from serving.crew.member import Member
-from serving.crew.place import Place
 from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine, State
 from serving.engine.loading import LifecycleOptions
@@ -25,6 +24,8 @@ from serving.engine.threads import ThreadPlan, choose, widest_bytes
 from serving.listeners import Listening
 from serving.mirroring import Mirroring, local_store
 from serving.observing.setup import Observing, start_observing
+from serving.observing.sharing import Place
+from serving.services.control import ModelControl, read_control
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
@@ -40,7 +41,7 @@ from serving.transport.app import AsgiApp
 from serving.transport.local_socket import inherited, listening_at
 from serving.transport.options import Options
 from serving.transport.sockets import Listeners, address_of, listening
-from serving.wanted import WantedModels, batching_of, control_of, limits_of, monitoring_of
+from serving.wanted import WantedModels, batching_of, limits_of, monitoring_of
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,19 @@ def build_engine(config: ServerConfig) -> Engine:
     return Engine(Store(local_store(config)), options, lifecycle)
 
 
+def build_control(config: ServerConfig) -> ModelControl:
+    """Who may load and unload models.
+
+    Raises:
+        InvalidRequest: The settings contradict each other, or the token cannot be read.
+    """
+    return read_control(
+        is_on=config.model_control,
+        token=config.model_control_token,
+        token_file=config.model_control_token_file,
+    )
+
+
 def plan_of(config: ServerConfig, machine: Machine) -> ThreadPlan:
     """How one process of the server uses the machine's cores."""
     return choose(
@@ -106,7 +120,7 @@ def inflight_bytes(config: ServerConfig, machine: Machine) -> int:
 
 def build_methods(config: ServerConfig, engine: Engine, models: Models) -> Methods:
     """Every gRPC method by its full path."""
-    control, crew = control_of(config), models.crew
+    control, crew = build_control(config), models.crew
     reload = reload_methods(crew, control, local_store(config), models.named)
     methods = {**tfs_methods(engine, crew), **reload, **oip_methods(engine, control, crew)}
     methods = {**methods, **health_methods(crew, methods)}
@@ -125,7 +139,7 @@ def build_apis(config: ServerConfig, engine: Engine, observing: Observing, crew:
         "metrics": observing.metrics,
         "monitoring": observing.metrics,  # TF Serving's /monitoring/prometheus/metrics
         "v1": tfs_http_api(engine, crew),
-        "v2": oip_http(engine, control_of(config), crew),
+        "v2": oip_http(engine, build_control(config), crew),
     }
     page = monitoring_of(config).path or "/metrics"
     if apis.setdefault(page.split("/")[1], observing.metrics) is not observing.metrics:

@@ -26,8 +26,8 @@ from model_store.errors import EaselError
 from model_store.settings import to_json
 from serving.config import ServerConfig
 from serving.crew.encoding import LONGEST_LINE
-from serving.crew.place import Place
 from serving.crew.relay import Line, Relay
+from serving.observing.sharing import Place
 from serving.started import Started
 from serving.transport.local_socket import listening_at
 from serving.transport.sockets import reserved

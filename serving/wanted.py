@@ -16,7 +16,6 @@ from model_store.errors import EaselError, InvalidRequest
 from serving.config import ServerConfig
 from serving.engine.deployment import ModelConfig
 from serving.engine.limits import BatchLimits, BatchOverrides, with_overrides
-from serving.services.control import ModelControl, read_control
 from serving.services.tfs_config import (
     MonitoringConfig,
     read_batching_file,
@@ -62,19 +61,6 @@ def monitoring_of(config: ServerConfig) -> MonitoringConfig:
         return MonitoringConfig()
     text = _read("monitoring_config_file", Path(config.monitoring_config_file))
     return read_monitoring_file(text)
-
-
-def control_of(config: ServerConfig) -> ModelControl:
-    """Who may load and unload models.
-
-    Raises:
-        InvalidRequest: The settings contradict each other, or the token cannot be read.
-    """
-    return read_control(
-        is_on=config.model_control,
-        token=config.model_control_token,
-        token_file=config.model_control_token_file,
-    )
 
 
 def limits_of(config: ServerConfig, lanes: int) -> BatchLimits:

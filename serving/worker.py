@@ -17,7 +17,7 @@ from serving.cli import quieten_collector, set_up_logging
 from serving.config import ServerConfig
 from serving.crew.encoding import LONGEST_LINE, Data, decode_wanted
 from serving.crew.member import Member, Wire
-from serving.crew.place import Place
+from serving.observing.sharing import Place
 from serving.server import serve
 from serving.started import Started
 

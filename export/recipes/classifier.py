@@ -183,6 +183,7 @@ def publish(work: Path, store: Path, tag: str) -> None:
             "--store", str(store), "--labels", str(work / "labels.txt"),
             "--samples", str(work / "samples.npz"), "--size", "224", "--mode", "RGB",
             "--ink-box", "196", "--scale", "1/127.5", "--offset", "-1",
+            "--author", "Easel, from Quick, Draw! by Google, Inc.", "--license", "CC-BY-4.0",
         ]
     )  # fmt: skip
 

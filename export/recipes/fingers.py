@@ -61,6 +61,11 @@ def pictures() -> Iterator[tuple[str, int, Image.Image]]:
             yield path.stem, int(path.stem.split("-")[1]), picture.convert("RGB")
 
 
+def both(picture: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """A hand as it is and in a mirror: a right and a left one."""
+    return picture, picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
 def count(model: Running, picture: Image.Image) -> int | None:
     """How many fingers the published version sees; None for no hand."""
 
@@ -73,9 +78,9 @@ def count(model: Running, picture: Image.Image) -> int | None:
 
 def measure(model: Running) -> str:
     """What came out on every picture, as it is and in a mirror, in one sentence."""
-    right = {"drawn": [], "photo": []}  # type: dict[str, list[bool]]
+    right: dict[str, list[bool]] = {"drawn": [], "photo": []}
     for name, fingers, picture in pictures():
-        for view in (picture, picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
+        for view in both(picture):
             right[name.split("-")[0]].append(count(model, view) == fingers)
     drawn, photo = right["drawn"], right["photo"]
     return (
@@ -90,7 +95,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     source = work / "hand_landmark_full.tflite"
     source.write_bytes(read_network(fetch(PACKAGE)))
-    samples = [hand.page(picture, 224) for _, _, picture in pictures()]
+    samples = [hand.page(view, 224) for _, _, picture in pictures() for view in both(picture)]
     np.savez_compressed(work / "samples.npz", image=np.stack(samples))
     cli.main(
         [

@@ -139,6 +139,7 @@ def main() -> None:
         cli.main(
             [
                 "lite0.pth", "--module", "network:lite0", "--name", "tagging",
+                "--shape", "inputs=N,3,224,224",
                 "--store", str(target), "--labels", "labels.txt", "--samples", "samples.npz",
                 "--input-contract", "contract.json", "--output-names", "scores",
                 "--scale", f"1/{DEVIATION}", "--offset", str(-MEAN / DEVIATION),

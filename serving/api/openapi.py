@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from serving.api.openapi_examples import EXAMPLES
 from serving.api.openapi_schemas import SCHEMAS, ref
 
 _JSON = "application/json"
@@ -22,7 +21,6 @@ class Operation:
 
     Attributes:
         path: With the names of its parameters in braces.
-        name: What generated clients call it.
         summary: What it does.
         answer: Name of the answer's schema; empty for a text.
         body: Name of the request's schema; empty for a GET.
@@ -30,11 +28,9 @@ class Operation:
         answer_type: The media type of the answer.
         is_binary: Whether tensors may follow the JSON as bytes, both ways.
         others: More statuses that are answered as the error is not, with their schema.
-        needs_token: Whether only who knows the token may ask it.
     """
 
     path: str
-    name: str
     summary: str
     answer: str = ""
     body: str = ""
@@ -42,118 +38,58 @@ class Operation:
     answer_type: str = _JSON
     is_binary: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
-    needs_token: bool = False
 
 
-_OF_VERSION = ("/versions/{version}", "OfVersion")
-_TFS_TARGETS = (("", ""), _OF_VERSION, ("/labels/{label}", "OfLabel"))
-_OIP_TARGETS = (("", ""), _OF_VERSION)
-
-# Beside 200, and only in the form of an error.
-_MISTAKES = {
-    "400": "The request is wrong; the error says what to mend",
-    "404": "There is no such model, version, label or page",
-    "405": "Another method is meant",
-}
-_TROUBLES = {
-    "429": "Too many or too large requests; Retry-After says when to come back",
-    "500": "The server's mistake",
-    "501": "Not done here, or a body that is packed in an unknown way",
-    "503": "The models are being loaded",
-    "504": "The answer was not there in time",
-}
-_FORBIDDEN = {
-    "401": "The token is missing or wrong",
-    "403": "Nobody may: model control is off",
-}
+_TFS_TARGETS = ("", "/versions/{version}", "/labels/{label}")
+_OIP_TARGETS = ("", "/versions/{version}")
 
 
 def operations() -> Iterator[Operation]:
     """Everything that can be asked, in the document's order."""
-    yield Operation("/healthz", "isAlive", "Whether the process lives", answer_type=_TEXT)
+    yield Operation("/healthz", "Whether the process lives", answer_type=_TEXT)
     yield Operation(
-        "/readyz",
-        "isReady",
-        "Whether every model can be called",
-        answer_type=_TEXT,
-        others={"503": ""},
+        "/readyz", "Whether every model can be called", answer_type=_TEXT, others={"503": ""}
     )
-    yield Operation("/metrics", "metrics", "For Prometheus", answer_type=_TEXT)
+    yield Operation("/metrics", "For Prometheus", answer_type=_TEXT)
     yield Operation(
-        "/monitoring/prometheus/metrics",
-        "tfsMetrics",
-        "The same, where TF Serving has it",
-        answer_type=_TEXT,
+        "/monitoring/prometheus/metrics", "The same, where TF Serving has it", answer_type=_TEXT
     )
-    for target, of_what in _TFS_TARGETS:
-        yield from _tf_serving(f"/v1/models/{{model}}{target}", of_what)
-    yield Operation("/v2/health/live", "serverLive", "Whether the process lives", "Live")
+    for target in _TFS_TARGETS:
+        yield from _tf_serving(f"/v1/models/{{model}}{target}")
+    yield Operation("/v2/health/live", "Whether the process lives", "Live")
     yield Operation(
-        "/v2/health/ready",
-        "serverReady",
-        "Whether every model can be called",
-        "Ready",
-        others={"400": "Ready"},
+        "/v2/health/ready", "Whether every model can be called", "Ready", others={"400": "Ready"}
     )
-    yield Operation("/v2", "serverMetadata", "Who answers", "ServerMetadata")
-    yield Operation("/v2/models/stats", "allStatistics", "What all models have done", "Statistics")
-    for target, of_what in _OIP_TARGETS:
-        yield from _open_inference(f"/v2/models/{{model}}{target}", of_what)
+    yield Operation("/v2", "Who answers", "ServerMetadata")
+    yield Operation("/v2/models/stats", "What all models have done", "Statistics")
+    for target in _OIP_TARGETS:
+        yield from _open_inference(f"/v2/models/{{model}}{target}")
     yield Operation(
-        "/v2/repository/index", "repositoryIndex", "All versions, and their state",
+        "/v2/repository/index", "All versions, and their state",
         "Index", "IndexRequest", is_body_required=False,
     )  # fmt: skip
     for verb in ("load", "unload"):
         yield Operation(
-            f"/v2/repository/models/{{model}}/{verb}", f"{verb}Model", f"{verb.capitalize()} a model of the store",
-            "Done", "ControlRequest", is_body_required=False, needs_token=True,
+            f"/v2/repository/models/{{model}}/{verb}", f"{verb.capitalize()} a model of the store",
+            "Done", "ControlRequest", is_body_required=False,
         )  # fmt: skip
 
 
-def _tf_serving(target: str, of_what: str) -> Iterator[Operation]:
-    yield Operation(
-        target, f"tfsStatus{of_what}", "The states of a model's versions", "ModelStatus"
-    )
-    yield Operation(
-        f"{target}/metadata", f"tfsMetadata{of_what}", "A model's signatures", "ModelSignatures"
-    )
-    yield Operation(
-        f"{target}:predict",
-        f"tfsPredict{of_what}",
-        "Run a model",
-        "PredictResponse",
-        "PredictRequest",
-    )
-    yield Operation(
-        f"{target}:classify",
-        f"tfsClassify{of_what}",
-        "Classes",
-        "ClassifyResponse",
-        "ExamplesRequest",
-    )
-    yield Operation(
-        f"{target}:regress", f"tfsRegress{of_what}", "Numbers", "RegressResponse", "ExamplesRequest"
-    )
+def _tf_serving(target: str) -> Iterator[Operation]:
+    yield Operation(target, "The states of a model's versions", "ModelStatus")
+    yield Operation(f"{target}/metadata", "A model's signatures", "ModelSignatures")
+    yield Operation(f"{target}:predict", "Run a model", "PredictResponse", "PredictRequest")
+    yield Operation(f"{target}:classify", "Classes", "ClassifyResponse", "ExamplesRequest")
+    yield Operation(f"{target}:regress", "Numbers", "RegressResponse", "ExamplesRequest")
 
 
-def _open_inference(target: str, of_what: str) -> Iterator[Operation]:
-    yield Operation(target, f"modelMetadata{of_what}", "A model's tensors", "ModelMetadata")
+def _open_inference(target: str) -> Iterator[Operation]:
+    yield Operation(target, "A model's tensors", "ModelMetadata")
+    yield Operation(f"{target}/ready", "Whether a model can be called", "ModelReady")
+    yield Operation(f"{target}/config", "A model's configuration", "ModelConfig")
+    yield Operation(f"{target}/stats", "What a model has done", "Statistics")
     yield Operation(
-        f"{target}/ready", f"modelReady{of_what}", "Whether a model can be called", "ModelReady"
-    )
-    yield Operation(
-        f"{target}/config", f"modelConfig{of_what}", "A model's configuration", "ModelConfig"
-    )
-    yield Operation(
-        f"{target}/stats", f"modelStatistics{of_what}", "What a model has done", "Statistics"
-    )
-    yield Operation(
-        f"{target}/infer",
-        f"modelInfer{of_what}",
-        "Run a model",
-        "InferResponse",
-        "InferRequest",
-        is_binary=True,
+        f"{target}/infer", "Run a model", "InferResponse", "InferRequest", is_binary=True
     )
 
 
@@ -169,10 +105,7 @@ def document() -> dict[str, Any]:
         "paths": {
             each.path: {("post" if each.body else "get"): _describe(each)} for each in operations()
         },
-        "components": {
-            "schemas": SCHEMAS,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-        },
+        "components": {"schemas": SCHEMAS},
     }
 
 
@@ -181,31 +114,24 @@ def _describe(operation: Operation) -> dict[str, Any]:
         status: _content("Not so", name, operation.answer_type)
         for status, name in operation.others.items()
     }
-    errors = _MISTAKES | _TROUBLES | (_FORBIDDEN if operation.needs_token else {})
     described: dict[str, Any] = {
-        "operationId": operation.name,
         "summary": operation.summary,
         "parameters": [_parameter(part) for part in _names(operation.path)],
         "responses": {
             "200": _content("Answered", operation.answer, operation.answer_type),
-            **{status: _content(text, "Error", _JSON) for status, text in sorted(errors.items())},
+            "4XX": _content("The caller's mistake", "Error", _JSON),
+            "5XX": _content("Not now, or not in time", "Error", _JSON),
             **statuses,
         },
     }
     if operation.body:
         described["requestBody"] = {
             "required": operation.is_body_required,
-            "content": {_JSON: {"schema": ref(operation.body), "examples": _examples(operation)}},
+            "content": {_JSON: {"schema": ref(operation.body)}},
         }
-    if operation.needs_token:
-        described["security"] = [{"token": []}]
     if operation.is_binary:
         _add_binary(described)
     return described
-
-
-def _examples(operation: Operation) -> dict[str, Any]:
-    return {name: {"value": value} for name, value in EXAMPLES[operation.body].items()}
 
 
 def _add_binary(described: dict[str, Any]) -> None:

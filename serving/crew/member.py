@@ -18,24 +18,21 @@ from serving.crew.encoding import (
     Data,
     Wanted,
     decode_configs,
-    decode_error,
-    encode_configs,
-    encode_error,
-)
-from serving.crew.place import Place
-from serving.crew.report import Report, report_of, together
-from serving.crew.telling import (
     decode_done,
+    decode_error,
     decode_ref,
     decode_report,
+    encode_configs,
     encode_done,
+    encode_error,
     encode_ref,
     encode_report,
 )
+from serving.crew.report import Report, report_of, together
 from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine
 from serving.engine.statistics import Statistics, total
-from serving.observing.sharing import PAUSE_S
+from serving.observing.sharing import PAUSE_S, Place
 
 logger = logging.getLogger(__name__)
 
@@ -134,9 +131,7 @@ class Member:
         Raises:
             EaselError: The store cannot be read.
         """
-        await engine.load_all(
-            self.wanted.configs, self.wanted.unloaded, is_start=not self.place.is_successor
-        )
+        await engine.load_all(self.wanted.configs, self.wanted.unloaded)
 
     async def follow(self, engine: Engine) -> None:
         """Nothing: what changes, the supervisor tells."""

@@ -43,7 +43,6 @@ class Line:
         self._writer = writer
         self._pending: dict[int, Future[Data]] = {}
         self._last = 0
-        self._has_ended = False
 
     def send(self, message: Data) -> None:
         """Send it; one who has ended gets nothing."""
@@ -52,8 +51,6 @@ class Line:
 
     async def put(self, what: str, data: Data, limit_s: float | None) -> Data | None:
         """What the worker replies; None when it ended before."""
-        if self._has_ended:  # since it was decided whom to ask
-            return None
         self._last += 1
         number = self._last
         self._pending[number] = reply = asyncio.get_running_loop().create_future()
@@ -73,7 +70,6 @@ class Line:
 
     def close(self) -> None:
         """The worker has ended; nobody waits for it any longer."""
-        self._has_ended = True
         self._writer.close()
         for waiting in self._pending.values():
             if not waiting.done():

@@ -54,20 +54,14 @@ class Engine:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._fleet = Fleet(store, Workshop(self._load, self._loader, lifecycle, clock))
         self._has_loaded = False
-        self._of_start: frozenset[str] = frozenset()
         self._is_draining = False
 
     async def load_all(
-        self,
-        configs: Iterable[ModelConfig] | None = None,
-        unloaded: Iterable[str] = (),
-        *,
-        is_start: bool = True,
+        self, configs: Iterable[ModelConfig] | None = None, unloaded: Iterable[str] = ()
     ) -> None:
         """Load what is wanted of these models; without a list, of every model of the store.
 
-        Those named in *unloaded* begin as if ``unload_model`` had been asked of them.  At a
-        start the server is ready when all of them can be called; see ``is_ready``.
+        Those named in *unloaded* begin as if ``unload_model`` had been asked of them.
 
         A version that fails is reported in ``statuses`` and the log; the next older one
         takes its place, so that one bad export does not end a service.  A folder that is
@@ -79,8 +73,6 @@ class Engine:
         """
         self._fleet.want(configs, unloaded)
         await self.look()
-        if is_start and not self._has_loaded:
-            self._of_start = frozenset(self._fleet.models)
         self._has_loaded = True
 
     async def look(self) -> None:
@@ -228,16 +220,18 @@ class Engine:
 
     @property
     def is_ready(self) -> bool:
-        """Whether loading is done, the models of the start can be called, and no drain began.
+        """Whether loading is done, there is a model, each can be called, and no drain began.
 
-        A server that lacks one of them must not take the place of one that has it.  But a
-        model that came later and cannot be loaded takes nothing from the others, and its
-        own status says so; one that was unloaded by hand does not count.
+        A model that came after the start counts when its first load has ended; one that
+        was unloaded by hand does not count.
         """
-        models = self._fleet.models
-        can_do = {name for name, model in models.items() if model.live or model.is_unloaded}
-        missing = (self._of_start & models.keys()) - can_do
-        return self._has_loaded and not self._is_draining and bool(can_do) and not missing
+        models = self._fleet.models.values()
+        return (
+            self._has_loaded
+            and not self._is_draining
+            and bool(models)
+            and all([m.live or m.is_unloaded or not m.has_tried for m in models])
+        )
 
     def close(self) -> None:
         """End the threads; runs that have begun finish."""

@@ -11,13 +11,12 @@ from types import ModuleType
 from model_store.errors import InvalidRequest
 from serving.config import ServerConfig
 from serving.crew.crew import Alone, Crew
-from serving.crew.place import Place
 from serving.engine.engine import Engine
 from serving.observing.access_log import AccessLog
 from serving.observing.histograms import Histograms
 from serving.observing.metrics import metrics_api
 from serving.observing.recorder import recorder
-from serving.observing.sharing import Counts, Shared
+from serving.observing.sharing import Counts, Place, Shared
 from serving.services.http import HttpApi
 from serving.services.observation import Observe
 

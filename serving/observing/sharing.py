@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from serving.crew.place import Place
 from serving.observing.histograms import (
     Buckets,
     Histograms,
@@ -25,6 +25,35 @@ logger = logging.getLogger(__name__)
 
 PAUSE_S = 1.0
 Counts = Mapping[Labels, tuple[Buckets, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A worker among its siblings.
+
+    Attributes:
+        folder: Where all of them write; nobody else can.
+        number: Which one this is, from 1.
+        is_successor: Whether another was there before, and the others serve meanwhile.
+        output: Descriptor of the command's standard output.
+        local: That of the Unix domain socket, on which all listen; -1 without one.
+    """
+
+    folder: Path
+    number: int
+    is_successor: bool = False
+    output: int = 2
+    local: int = -1
+
+    @property
+    def file(self) -> Path:
+        """Its own counts."""
+        return self.folder / f"{self.number}.json"
+
+    @property
+    def done(self) -> Path:
+        """What its versions have done."""
+        return self.folder / f"{self.number}.done"
 
 
 class Shared:

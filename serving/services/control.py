@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from model_store.errors import InvalidRequest, PermissionDenied, Unauthenticated
+from serving.services.methods import Call
 
 _SCHEME = b"bearer "
-
-
-class Asked(Protocol):
-    """What of a call is looked at."""
-
-    @property
-    def headers(self) -> Mapping[bytes, bytes]:
-        """Names in lower case."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +22,7 @@ class ModelControl:
 
     token: bytes = field(default=b"", repr=False)
 
-    def check(self, call: Asked) -> None:
+    def check(self, call: Call) -> None:
         """Check that a caller may control models; every method that does so calls this first.
 
         Raises:

@@ -138,3 +138,16 @@ def test_a_page_shows_the_whole_picture_with_white_beside_it():
     assert seen.shape == (SIZE, SIZE, 3)
     assert (seen[0] == 255).all()
     assert (seen[SIZE // 2] == 0).all()
+
+
+def test_where_the_surest_turn_shows_no_hand_from_near_the_next_one_is_tried():
+    points, batches = landmarks((True,) * 5), []
+
+    def see(pixels):
+        batches.append(len(pixels))
+        sure = [[0.3, 0.2, 0.9, 0.1], [0.1, 0.1], [0.9, 0.9]][len(batches) - 1]
+        rows = [answers(points, presence) for presence in sure]
+        return np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
+
+    assert hand.look(Image.new("RGB", (60, 60)), see, SIZE).count == 5
+    assert batches == [4, 2, 2]

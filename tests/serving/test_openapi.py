@@ -7,18 +7,14 @@ import json
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from jsonschema_rs import Draft202012Validator
 from schemathesis import GenerationMode, checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from model_store.errors import Code
 from serving.api.json_text import dump_json
 from serving.api.openapi import document, operations
-from serving.api.openapi_examples import EXAMPLES
-from serving.api.openapi_schemas import SCHEMAS
 from serving.services import oip_http
 from tests.serving.transport.apps import ask
-from tests.support import BUNDLED_STORE, RunningServer, publish_linear, running_server
+from tests.support import BUNDLED_STORE, RunningServer, running_server
 
 # What it makes of every answer; refusing what the document does not forbid is allowed.
 CHECKS = [
@@ -87,42 +83,6 @@ def test_every_route_of_open_inference_is_described():
             key = key.replace("repository/models/{model}", "repository/model")
             described.add(key.replace("models/{model}", "model"))
     assert described == set(oip_http._ROUTES)
-
-
-def test_every_operation_has_a_name_of_its_own():
-    names = [each.name for each in operations()]
-    assert len(set(names)) == len(names)
-    assert all(name.isidentifier() for name in names)
-
-
-@pytest.mark.parametrize("body", EXAMPLES)
-def test_the_examples_are_what_their_schemas_ask_for(body):
-    schema = {**SCHEMAS[body], "components": {"schemas": SCHEMAS}}
-    for example in EXAMPLES[body].values():
-        Draft202012Validator(schema).validate(example)
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "example"),
-    [
-        ("/v1/models/double:predict", "PredictRequest", "rows"),
-        ("/v1/models/double:predict", "PredictRequest", "columns"),
-        ("/v2/models/double/infer", "InferRequest", "flat"),
-        ("/v2/repository/index", "IndexRequest", "callable"),
-    ],
-)
-def test_an_example_can_be_sent_as_it_is(tmp_path, path, body, example):
-    publish_linear(tmp_path)
-    with running_server(tmp_path) as running:
-        data = json.dumps(EXAMPLES[body][example]).encode()
-        assert ask(running.http, path, method="POST", body=data).status == 200
-
-
-def test_every_status_that_an_error_can_have_is_described():
-    described = {int(status) for path in SCHEMA.raw_schema["paths"].values()
-                 for each in path.values() for status in each["responses"]}  # fmt: skip
-    # The client that would read a 499 has gone.
-    assert {code.http for code in Code} - {499} <= described
 
 
 PIXELS = [[[[0]] * 28] * 28]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from export.recipes import classifier, doodles
+from export.recipes import classifier, doodles, running
 from export.recipes.quickdraw import Drawings
+from tests.support import BUNDLED_STORE
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +27,6 @@ def drawings():
 @pytest.fixture(scope="session")
 def model():
     """Trained on nothing to speak of, to see that every part fits."""
-    pytest.importorskip("tf_keras")
     pages = np.random.default_rng(1).integers(0, 256, (2, 30, 2, 32, 32), np.uint8)
     return classifier.learn(pages, list(range(len(classifier.CLASSES))), (1, 1))
 
@@ -63,3 +67,44 @@ def test_what_is_saved_is_what_an_author_hands_over(model, tmp_path):
     again = tf_keras.models.load_model(tmp_path / "keras_model.h5", compile=False)
     pixels = pairs[0].astype(np.float32) / 127.5 - 1
     assert np.array_equal(again.predict(pixels, verbose=0), model.predict(pixels, verbose=0))
+
+
+@pytest.fixture(scope="session")
+def bundled():
+    """The version in this repository's own store."""
+    return running.newest(BUNDLED_STORE, "classifier")
+
+
+def test_the_bundled_version_was_made_from_the_bundled_file(bundled):
+    source = Path(classifier.__file__).parent / "teachable_machine" / "keras_model.h5"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert bundled.manifest.source["sha256"] == digest
+    lines = (source.parent / "labels.txt").read_text().splitlines()
+    assert lines == [f"{number} {name}" for number, name in enumerate(classifier.CLASSES)]
+
+
+def told(version, pages) -> np.ndarray:
+    """Which of 48 drawings, two of each thing, get the label they should."""
+    best = version(doodles.full(pages))["scores"].argmax(axis=1)
+    return best == np.repeat(np.arange(len(classifier.CLASSES)), 2)
+
+
+def test_the_bundled_version_knows_nine_in_ten_held_out_drawings(bundled):
+    with np.load(Path(__file__).parent / "held_out.npz") as drawings:
+        images = drawings["images"].reshape(-1, 28, 28)
+    assert told(bundled, [doodles.as_page(image) for image in images]).mean() >= 0.9
+    redrawn = told(bundled, doodles.as_redrawn(images, seed=3))
+    assert redrawn.mean() >= 0.85
+
+
+def test_colour_size_and_place_of_a_drawing_do_not_matter_to_the_bundled_version(bundled):
+    with np.load(Path(__file__).parent / "held_out.npz") as drawings:
+        images = drawings["images"].reshape(-1, 28, 28)
+    pages = []
+    for number, image in enumerate(images):
+        mask = doodles.as_page(image).point(lambda value: 255 - value)
+        page = Image.new("RGB", (600, 500), "white")
+        ink = [(200, 30, 30), (20, 60, 190), (10, 110, 40)][number % 3]
+        page.paste(Image.new("RGB", mask.size, ink), (number * 9, number * 7), mask)
+        pages.append(page)
+    assert told(bundled, pages).mean() >= 0.85

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model_store.errors import EaselError, Overloaded, ServableNotFound
 from model_store.spec import ModelVersion
 from serving.api.calls import ModelRef
-from serving.crew import encoding, telling
+from serving.crew import encoding
 from serving.crew.encoding import Wanted
 from serving.crew.report import Report
 from serving.engine.deployment import All, Latest, ModelConfig, Specific
@@ -81,12 +81,12 @@ def test_what_is_wanted_arrives(wanted):
 
 @given(reports())
 def test_a_report_arrives(report):
-    assert telling.decode_report(sent(telling.encode_report(report))) == report
+    assert encoding.decode_report(sent(encoding.encode_report(report))) == report
 
 
 @given(st.builds(ModelRef, texts, st.none() | numbers, st.none() | texts))
 def test_a_reference_arrives(ref):
-    assert telling.decode_ref(sent(telling.encode_ref(ref))) == ref
+    assert encoding.decode_ref(sent(encoding.encode_ref(ref))) == ref
 
 
 def test_a_failure_is_of_its_kind_again_and_says_whose_it_is():

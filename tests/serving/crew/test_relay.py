@@ -93,17 +93,6 @@ async def test_nobody_waits_for_a_worker_that_has_ended():
         assert [reply["from"] for reply in await order] == [1]
 
 
-async def test_nobody_waits_for_a_worker_that_ends_before_it_has_heard_the_order():
-    all_of_them = Relay(None)
-    async with two(all_of_them) as (first, second):
-        order = asyncio.create_task(all_of_them.put("load", "a"))
-        await asyncio.sleep(0)  # it is decided who is asked, and nobody is yet
-        all_of_them.end(second.line)
-        await first.reply()
-        async with asyncio.timeout(10):
-            assert [reply["from"] for reply in await order] == [1]
-
-
 async def test_a_worker_that_begins_meanwhile_misses_nothing():
     all_of_them = Relay(None)
     async with two(all_of_them) as (first, second):

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import re
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
-from itertools import cycle
+from http.client import HTTPConnection
 from pathlib import Path
 
 import grpc
@@ -143,30 +140,6 @@ def test_orders_of_several_callers_leave_all_workers_with_the_same(workers):
     for _ in range(4):
         for verb in ("unload", "load", "unload"):
             ask(workers, "POST", f"/v2/repository/models/b/{verb}", {})
-    assert outputs(workers, "b") == {404}
-
-
-def test_a_worker_that_dies_among_orders_has_missed_none_in_the_end(workers):
-    """Its successor is told what is wanted when it begins, and may begin at any time."""
-    is_over = threading.Event()
-
-    def order() -> None:
-        for verb in cycle(("unload", "load")):
-            if is_over.is_set():
-                return
-            with suppress(OSError, HTTPException):  # the one that was asked has died
-                ask(workers, "POST", f"/v2/repository/models/b/{verb}", {})
-
-    orders = threading.Thread(target=order)
-    orders.start()
-    try:
-        workers.end(1, signal.SIGKILL)
-        workers.end(2, signal.SIGKILL)
-    finally:
-        is_over.set()
-        orders.join(30)
-    assert len(outputs(workers, "b")) == 1, "some have it and others do not"
-    assert ask(workers, "POST", "/v2/repository/models/b/unload", {})[0] == 200
     assert outputs(workers, "b") == {404}
 
 

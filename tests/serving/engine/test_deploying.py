@@ -180,24 +180,14 @@ async def test_a_load_by_hand_that_fails_says_why(tmp_path, engine):
         await engine.load_model("bad")
 
 
-async def test_a_model_that_came_later_and_fails_takes_nothing_from_the_others(tmp_path, engine):
+async def test_a_model_that_came_later_ends_readiness_only_when_it_has_failed(tmp_path, engine):
     publish_linear(tmp_path / "store", "bad")
     (tmp_path / "store" / "bad" / "1" / "model.onnx").unlink()
     await engine.look()
-    assert engine.is_ready
-    assert "model.onnx" in engine.statuses("bad")[0].error
+    assert not engine.is_ready
     shutil.rmtree(tmp_path / "store" / "bad")
     await engine.look()
     assert engine.is_ready
-
-
-async def test_where_only_a_broken_model_is_left_nothing_is_ready(tmp_path, engine):
-    publish_linear(tmp_path / "other", "bad")
-    (tmp_path / "other" / "bad" / "1" / "model.onnx").unlink()
-    broken = ModelConfig("bad", tmp_path / "other" / "bad")
-    with pytest.raises(DeploymentRefused):
-        await engine.reconfigure([broken])
-    assert not engine.is_ready
 
 
 async def test_before_the_first_look_no_model_is_said_to_be_unknown(tmp_path):

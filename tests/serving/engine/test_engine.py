@@ -85,9 +85,7 @@ async def test_an_altered_newest_version_is_refused_and_the_older_one_serves(tmp
     assert engine.is_ready
 
 
-async def test_a_model_of_the_start_without_any_good_version_keeps_the_server_unready(
-    tmp_path, load
-):
+async def test_a_model_without_any_good_version_keeps_the_server_unready(tmp_path, load):
     publish_linear(tmp_path, "good")
     bad = publish_linear(tmp_path, "bad")
     (Store(tmp_path).folder(bad) / "model.onnx").unlink()

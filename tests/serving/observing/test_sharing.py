@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.crew.place import Place
 from serving.observing.histograms import (
     Histograms,
     Labels,
@@ -17,7 +16,7 @@ from serving.observing.histograms import (
     encode_counts,
     merged,
 )
-from serving.observing.sharing import Shared
+from serving.observing.sharing import Place, Shared
 
 labels = st.builds(Labels, *[st.text(max_size=5)] * 4)
 samples = st.lists(st.tuples(labels, st.builds(Sample, *[st.floats(0, 1e6)] * 6)), max_size=20)
