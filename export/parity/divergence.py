@@ -10,7 +10,7 @@ missing too and is no divergence: what follows it is equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -108,7 +108,7 @@ def _search(
     equal = frozenset[str]().union(*(layer.tensors for layer in layers))
     region = _region(tapped, wrong, equal - set(wrong))
     begins = [node for node in region if not _computed_inputs(node, tapped) - equal]
-    blames = [_blame(layers, node, tapped) for node in begins or region[:1]]
+    blames = [_blame(layers, node, region, tapped) for node in begins or region[:1]]
     if not blames:
         return None, False
     before, layer, _ = min(blames, key=lambda blame: layers.index(blame[1]))
@@ -164,20 +164,32 @@ def _computed_inputs(node: Node, tapped: Tapped) -> set[str]:
     return {name for name in node.inputs if tapped.is_computed(name)}
 
 
-def _blame(layers: Sequence[_Layer], node: Node, tapped: Tapped) -> tuple[_Layer, _Layer, Node]:
+def _blame(
+    layers: Sequence[_Layer], node: Node, region: Sequence[Node], tapped: Tapped
+) -> tuple[_Layer, _Layer, Node]:
     """The last equal layer before *node*, the layer that it should have computed, and *node*."""
     inputs = _computed_inputs(node, tapped)
     before = max((at for at, layer in enumerate(layers) if layer.tensors & inputs), default=0)
     missing = [at for at, layer in enumerate(layers) if at > before and not layer.tensors]
     missing = missing or [len(layers) - 1]
     words = _words(node, tapped)
-    elsewhere = set[str]().union(*(_words(one, tapped) for one in tapped.nodes if one is not node))
+    elsewhere = set[str]().union(*(_words(one, tapped) for one in _beside(node, region, tapped)))
     likely = [
         at
         for at in missing
         if layers[at].word in words or not (layers[at].word in elsewhere or _is_merged(layers, at))
     ]
     return layers[before], layers[(likely or missing)[0]], node
+
+
+def _beside(node: Node, region: Sequence[Node], tapped: Tapped) -> Iterator[Node]:
+    """The nodes of other branches, where all is equal: layers that they name are theirs."""
+    before, wrong = set(node.inputs), {id(one) for one in region}
+    for one in reversed(tapped.nodes):
+        if before.intersection(one.outputs):
+            before.update(one.inputs)
+        elif id(one) not in wrong:
+            yield one
 
 
 def _is_merged(layers: Sequence[_Layer], at: int) -> bool:

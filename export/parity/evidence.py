@@ -6,7 +6,7 @@ output, and the few rows that differ most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import inf
@@ -175,6 +175,18 @@ class Gathering:
 
     def _worst(self) -> list[RowEvidence]:
         return sorted(self._rows.values(), key=lambda row: -row.rank)[:MAX_ROWS]
+
+
+def join_evidence(parts: Sequence[Evidence]) -> Evidence:
+    """The first one's outputs, and the rows that differ most of all."""
+    rows = sorted((row for part in parts for row in part.rows), key=lambda row: -row.rank)
+    failing = [part.failing for part in parts if part.failing is not None]
+    return Evidence(
+        parts[0].outputs,
+        tuple(rows[:MAX_ROWS]),
+        failing[0] if failing else None,
+        max(part.excess for part in parts),
+    )
 
 
 def _count(output: _Output, difference: Difference) -> None:

@@ -7,12 +7,12 @@ right whatever the batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
-from export.parity.evidence import Evidence, Gathering
+from export.parity.evidence import Evidence, Gathering, join_evidence
 from export.parity.measure import OutputParity, compare_output, merge
 from export.parity.report import ParityReport, own_versions
 from export.parity.tolerance import STANDARD, Tolerance, Tolerances, everywhere
@@ -106,6 +106,37 @@ def prove(
         group = Group(inputs, BATCH_SIZES)
         run.compare_rows(group, source(inputs))
     return ParityReport(known, samples, tuple(run.outputs), versions=own_versions())
+
+
+def together(proofs: Mapping[str, Proof]) -> Proof:
+    """One proof for several forms of a model, such as ONNX and SavedModel.
+
+    Args:
+        proofs: By what the form is called.  Outputs of all but the first say which it is in
+            their ``case``; the pictures of the errors are the first one's, the rows that
+            differ most are those of all.
+    """
+    (_, first), *others = proofs.items()
+    outputs = list(first.report.outputs)
+    for title, proof in others:
+        outputs += [
+            replace(output, case=f"{title} {output.case}".strip())
+            for output in proof.report.outputs
+        ]
+    notes = dict.fromkeys(note for proof in proofs.values() for note in proof.report.notes)
+    found = [proof.report.divergence for proof in proofs.values() if proof.report.divergence]
+    versions: dict[str, str] = {}
+    for proof in proofs.values():
+        versions |= proof.report.versions
+    report = replace(
+        first.report,
+        outputs=tuple(outputs),
+        notes=tuple(notes),
+        versions=versions,
+        divergence=found[0] if found else None,
+    )
+    evidence = join_evidence([proof.evidence for proof in proofs.values()])
+    return Proof(report, evidence, all(proof.is_row_wise for proof in proofs.values()))
 
 
 class _Run:

@@ -7,7 +7,7 @@ from math import nan
 import numpy as np
 import pytest
 
-from export.parity import EXACT, STANDARD, Draw, from_samples, prove, prove_on, seeded
+from export.parity import EXACT, STANDARD, Draw, from_samples, prove, prove_on, seeded, together
 from export.parity.trials import Group, Trials, batch_sizes
 from model_store.errors import ExportRefused
 from model_store.spec import Signature, TensorSpec
@@ -250,3 +250,22 @@ def test_the_versions_of_both_sides_travel_with_the_report():
     report = prove_on(plus_one, plus_one, trials, STANDARD, versions={"keras": "3"}).report
     assert report.versions["keras"] == "3"
     assert {"easel", "numpy", "onnxruntime", "python", "machine"} < report.versions.keys()
+
+
+def test_several_forms_of_a_model_have_one_proof_that_fails_if_one_of_them_does():
+    trials = from_samples(ROWS, PAIRS, "seven", max_batch=2)
+
+    def off(inputs):
+        return {"y": inputs["x"] + 2}
+
+    good = prove_on(plus_one, plus_one, trials, versions={"onnx": "1"})
+    bad = prove_on(plus_one, off, trials, versions={"tensorflow": "2"})
+    both = together({"ONNX": good, "SavedModel": bad})
+    assert [(item.case, item.passed) for item in both.report.outputs] == [
+        ("", True), ("", True), ("SavedModel", False), ("SavedModel", False),
+    ]  # fmt: skip
+    assert not both.report.passed
+    assert {"onnx", "tensorflow"} < both.report.versions.keys()
+    assert both.evidence.rows[0].max_abs_error == 1.0
+    assert both.evidence.failing is bad.evidence.failing
+    assert together({"ONNX": good}) == good
