@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from export.graph.names import name_batch_axis, rename_values
 from model_store.errors import ExportRefused
@@ -95,3 +97,19 @@ def test_fixed_axes_scalars_and_tensors_of_unknown_rank_are_left_as_they_are():
         [tensor("y", None), tensor("n", [], onnx.TensorProto.INT64)],
     )
     assert name_batch_axis(graph) == graph
+
+
+words = st.text("abc_:/0", min_size=1, max_size=3)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(words, min_size=2, max_size=5, unique=True), st.dictionaries(words, words))
+def test_any_renaming_is_done_or_refused_and_never_changes_the_computation(values, renames):
+    graph = chain(*values)
+    try:
+        renamed = rename_values(graph, renames)
+    except ExportRefused:
+        return
+    first, last = (renames.get(name, name) for name in (values[0], values[-1]))
+    assert ends(renamed) == [first, last]
+    assert np.array_equal(run(renamed, **{first: ROWS})[last], ROWS * (-1) ** (len(values) - 1))
