@@ -104,7 +104,12 @@ def _start(name: str, arguments: Sequence[str]) -> Child:
 
 
 def _environment() -> Mapping[str, str]:
-    return os.environ | {"PYTHONUNBUFFERED": "1"}
+    ours = {"PYTHONUNBUFFERED": "1"}
+    if "EASEL_CONFIG" not in os.environ:
+        # Drawings keep the adapter busy, and never the server: more processes would only
+        # make the start longer.
+        ours["EASEL_SERVE_WORKERS"] = "1"
+    return ours | os.environ
 
 
 def _stop(child: Child) -> None:

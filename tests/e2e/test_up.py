@@ -246,3 +246,8 @@ def test_the_runtime_imports_neither_framework_nor_official_client():
         [python, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_server_is_one_process_unless_somebody_wants_more(up: Up):
+    (server,) = children(up.process, "serve")
+    assert Path(f"/proc/{server}/task/{server}/children").read_text() == ""
