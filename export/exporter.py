@@ -9,6 +9,7 @@ from pathlib import Path
 from export.comparing import compared_pixels
 from export.completing import completed, with_own_size
 from export.convert import Candidate, made_saved_model, make_onnx
+from export.inspect.inspection import check
 from export.kinds import KINDS, SAVED_MODEL, Kind
 from export.parity.proof import prove_on
 from export.parity.report import ParityReport
@@ -52,7 +53,9 @@ def export(request: ExportRequest, store: Store, step: Step) -> Published:
         InvalidRequest: A flag's value makes no sense.
     """
     step(f"looking at {request.source.name}")
-    kind = KINDS[sniff(request.source)]
+    name = sniff(request.source)
+    check(request.source, name, is_trusted=request.options.is_trusted)
+    kind = KINDS[name]
     step(f"loading {request.source.name} ({kind.title})")
     environment = environment_of(request, kind)
     with held_source(kind, request.source, request.options, environment) as source:

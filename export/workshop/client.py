@@ -13,12 +13,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from export.kinds import Kind
+from export.inspect.onnx_file import external_files
+from export.kinds import KINDS, ONNX, Kind
 from export.sources.source import Description, Options, Prelude
 from export.tensors import Tensors
 from export.workshop.messages import (
@@ -68,8 +69,9 @@ def held_source(
         tempfile.TemporaryDirectory(prefix="easel-source-") as work,
         tempfile.TemporaryFile() as log,
     ):
-        setup = Setup(kind.module, path.resolve(), Path(work), options)
-        process = _start(environment.python, Path(work), log, own_code=bool(options.module))
+        readable = _readable(kind, path, options)
+        setup = Setup(kind.module, path.resolve(), Path(work), options, readable)
+        process = _start(environment.python, setup, log)
         try:
             yield HeldSource(kind, setup, process, log, environment.time_limit_s)
         finally:
@@ -77,26 +79,35 @@ def held_source(
             process.communicate()
 
 
-def _start(python: str, work: Path, log: IO[bytes], *, own_code: bool) -> subprocess.Popen[bytes]:
+def _readable(kind: Kind, path: Path, options: Options) -> tuple[Path, ...]:
+    """What the child may read beside the source: an ONNX file's weights, the author's module."""
+    found = [Path.cwd()] if options.module else []
+    if kind is KINDS[ONNX]:
+        with suppress(ValueError, OSError):  # which the source's loader says better
+            found += external_files(path.resolve())
+    return tuple(found)
+
+
+def _start(python: str, setup: Setup, log: IO[bytes]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             [python, "-m", "export.workshop.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            cwd=work,
-            env=environment(os.environ, work)
-            | {"PYTHONPATH": _python_path(own_code=own_code), "TF_CPP_MIN_LOG_LEVEL": "2"},
+            cwd=setup.work,
+            env=environment(os.environ, setup.work)
+            | {"PYTHONPATH": _python_path(setup.options), "TF_CPP_MIN_LOG_LEVEL": "2"},
             start_new_session=True,  # Ctrl-C is the exporter's, which ends this one
         )
     except OSError as error:
         raise EaselError(f"{python} cannot be started: {error}; see --python") from error
 
 
-def _python_path(*, own_code: bool) -> str:
+def _python_path(options: Options) -> str:
     """Ours, and where the author's own module is looked for: as `python -m` would, here."""
     given = os.environ.get("PYTHONPATH")
-    here = [str(Path.cwd())] if own_code else []
+    here = [str(Path.cwd())] if options.module else []
     return os.pathsep.join([str(_PACKAGES), *here, *([given] if given else [])])
 
 

@@ -37,12 +37,14 @@ class Setup:
         path: The file or folder.
         work: The one folder the child may write to.
         options: What the author said beside it.
+        readable: What may be read beside the source and the libraries.
     """
 
     module: str
     path: Path
     work: Path
     options: Options
+    readable: tuple[Path, ...] = ()
 
 
 def encode_setup(setup: Setup) -> str:
@@ -61,6 +63,7 @@ def decode_setup(line: str) -> Setup:
         path=Path(value["path"]),
         work=Path(value["work"]),
         options=Options(**options | listed | {"shapes": shapes}),
+        readable=tuple(map(Path, value["readable"])),
     )
 
 

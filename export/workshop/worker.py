@@ -39,7 +39,7 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     setup = decode_setup(sys.stdin.readline())
     # Before any framework is imported: they start threads, which would be left outside.
-    open_ends = enter(limits_for(size(setup.path)), setup.work, (setup.path,))
+    open_ends = enter(limits_for(size(setup.path)), setup.work, (setup.path, *setup.readable))
     holder: list[Source] = []
 
     def load() -> Reply:

@@ -6,10 +6,14 @@ Keras is imported when the first of them is asked for: most tests here do withou
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+
+from tests.export import malicious
 
 # As ``export.keras_source`` does, for tests that import Keras themselves.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -92,3 +96,33 @@ def normalizing(keras):
             layers.Dense(3),
         ]
     )
+
+
+@pytest.fixture(scope="session")
+def canary(tmp_path_factory):
+    """What no plant may write."""
+    return tmp_path_factory.mktemp("cage") / "canary"
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory):
+    """The folder of all plants."""
+    return tmp_path_factory.mktemp("planted")
+
+
+@pytest.fixture(scope="session")
+def plants(planted, canary, keras):
+    """Every plant by its name; no framework minds what they are."""
+    import tensorflow as tf
+    import tf_keras
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [
+            *malicious.keras_plants(planted, keras, tf_keras, canary),
+            *malicious.tensorflow_plants(planted, tf, canary),
+            *malicious.torch_plants(planted, torch, canary),
+            *malicious.onnx_plants(planted, onnx),
+        ]
+    return {plant.name: plant for plant in found}
