@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -19,7 +18,9 @@ from export.flags import make_parser
 from export.parity.measure import OutputParity
 from export.publish import Published
 from export.request import read_request
-from model_store.store import Store, check_name
+from model_store.opening import open_seal, open_store
+from model_store.ports import ModelStore
+from model_store.store import check_name, leave_open
 
 Step = Callable[[str], None]
 
@@ -28,31 +29,34 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
     flags = make_parser().parse_args(arguments)
     check_name(flags.name)
+    store = open_store(flags.store)
+    seal = open_seal(flags.sign_key) if flags.sign_key else leave_open
     # Progress goes to standard error, so that --json is alone on standard output.
     with _steps(Console(file=sys.stderr, highlight=False)) as step:
-        published = export(read_request(flags), Store(Path(flags.store)), step)
+        published = export(read_request(flags), store, step, seal)
     if flags.json:
-        print(json.dumps(_to_json(published)))
+        print(json.dumps(_to_json(published, store)))
     else:
-        _show(published)
+        _show(published, store)
     return 0
 
 
-def _to_json(published: Published) -> dict[str, Any]:
+def _to_json(published: Published, store: ModelStore) -> dict[str, Any]:
     return {
         "model": published.model.name,
         "version": published.model.number,
-        "folder": str(published.folder),
+        "folder": store.place(published.model),
         "route": published.findings.description.route,
         "notes": list(published.findings.notes),
         "parity": published.findings.report.to_json(),
     }
 
 
-def _show(published: Published) -> None:
+def _show(published: Published, store: ModelStore) -> None:
     out = Console(highlight=False)
     findings = published.findings
-    out.print(f"\n[bold green]{published.model}[/] published in {escape(str(published.folder))}\n")
+    place = escape(store.place(published.model))
+    out.print(f"\n[bold green]{published.model}[/] published in {place}\n")
     facts = Table.grid(padding=(0, 2))
     for name, text in _facts(published):
         facts.add_row(name, escape(text))

@@ -23,8 +23,9 @@ from export.tensors import Tensors
 from export.wire import Wire, choose_signature, make_wire
 from export.workshop.client import Environment, HeldSource, held_source
 from model_store.errors import ExportRefused
+from model_store.ports import ModelStore
 from model_store.spec import Signature
-from model_store.store import Store
+from model_store.store import Seal, leave_open
 
 Step = Callable[[str], None]
 
@@ -40,13 +41,16 @@ class _Held:
     notes: tuple[str, ...]
 
 
-def export(request: ExportRequest, store: Store, step: Step) -> Published:
+def export(
+    request: ExportRequest, store: ModelStore, step: Step, seal: Seal = leave_open
+) -> Published:
     """Load, convert, prove and publish.
 
     Args:
         request: What was asked for.
         store: Where the version goes.
         step: Told what is being done, before it is done.
+        seal: Signs the version's folder; see ``Store.publishing``.
 
     Raises:
         ExportRefused: The source cannot be loaded or converted, or is not equal afterwards.
@@ -59,11 +63,17 @@ def export(request: ExportRequest, store: Store, step: Step) -> Published:
     step(f"loading {request.source.name} ({kind.title})")
     environment = environment_of(request, kind)
     with held_source(kind, request.source, request.options, environment) as source:
-        return export_held(request, kind, source, store, step)
+        return export_held(request, kind, source, store, step, seal=seal)
 
 
 def export_held(
-    request: ExportRequest, kind: Kind, source: HeldSource, store: Store, step: Step
+    request: ExportRequest,
+    kind: Kind,
+    source: HeldSource,
+    store: ModelStore,
+    step: Step,
+    *,
+    seal: Seal = leave_open,
 ) -> Published:
     """Everything after the loading; raises as ``export`` does."""
     description = source.describe()
@@ -76,7 +86,7 @@ def export_held(
     check_labels(request.labels, golden[1])
     notes = (*request.notes, *compared_pixels(request, wire, source))
     held = _Held(kind, source, wire, golden, notes)
-    with store.publishing(request.name) as (folder, publish):
+    with store.publishing(request.name, seal) as (folder, publish):
         findings = _make(request, held, trials, folder, step)
         step("publishing")
         return write_version(request, findings, folder, publish)

@@ -86,7 +86,6 @@ class Published:
     """A version in the store."""
 
     model: ModelVersion
-    folder: Path
     findings: Findings
     labels: tuple[str, ...]
     files: Mapping[str, FileDigest]
@@ -135,8 +134,7 @@ def write_version(
         (folder / LABELS_FILE).write_text(text, encoding="utf-8")
     files = digest_folder(folder)
     model = publish(lambda model: _manifest(model, request, findings, files))
-    home = folder.parent / str(model.number)
-    return Published(model, home, findings, request.labels, files)
+    return Published(model, findings, request.labels, files)
 
 
 def _golden_arrays(findings: Findings) -> Tensors:
@@ -183,6 +181,8 @@ def _manifest(
         tag=request.tag,
         source=_source(request, findings),
         exporter={"easel": version("easel"), **findings.report.versions},
+        author=request.author,
+        licence=request.licence,
     )
 
 

@@ -24,6 +24,7 @@ from model_store.atomic import sync as sync_folder
 from model_store.atomic import write
 from model_store.copying import alone, check_names, claim, clean, is_here, remove, workspace
 from model_store.deployment import DEPLOYMENT_FILE
+from model_store.digests import SIGNATURE_FILE
 from model_store.errors import BadVersion, Cancelled, EaselError, InvalidRequest
 from model_store.folder import MAX_TEXT_BYTES, ModelFolder
 from model_store.manifest import MANIFEST_FILE, FileDigest
@@ -63,7 +64,7 @@ class Mirror:
             self.remote.invalidate_cache()
             return {name: len(_versions_in(self._list(name))) for name in self._models()}
         except Exception as error:  # every implementation has errors of its own
-            raise EaselError(f"{self.url} cannot be listed: {_words(error)}") from error
+            raise EaselError(f"{self.url} cannot be listed: {words(error)}") from error
 
     def sync(self, stop: threading.Event) -> tuple[str, ...]:
         """Make the folder equal to the bucket, once; a failure leaves what is there.
@@ -90,14 +91,14 @@ class Mirror:
                     for problem in self._attempt(name, stop, is_listed=name in there)
                 )
         except Exception as error:  # every implementation has errors of its own
-            return (f"{self.url} cannot be mirrored: {_words(error)}",)
+            return (f"{self.url} cannot be mirrored: {words(error)}",)
 
     def _attempt(self, name: str, stop: threading.Event, *, is_listed: bool) -> tuple[str, ...]:
         """Follow one model; its failure keeps no other from being followed."""
         try:
             return tuple(self._follow(name, stop, is_listed=is_listed))
         except Exception as error:  # as above
-            return (f"{self.url}/{name} cannot be mirrored to {self.folder}: {_words(error)}",)
+            return (f"{self.url}/{name} cannot be mirrored to {self.folder}: {words(error)}",)
 
     def _follow(self, name: str, stop: threading.Event, *, is_listed: bool) -> Iterator[str]:
         home = ModelFolder(name, self.folder / name)
@@ -156,6 +157,9 @@ class Mirror:
             for name, want in files.items():
                 path = f"{self.root}/{home.name}/{number}/{name}"
                 self._download(path, folder / name, want, stop)
+            with suppress(FileNotFoundError):  # not every version is signed
+                signature = self._read(f"{home.name}/{number}/{SIGNATURE_FILE}")
+                write(folder / SIGNATURE_FILE, signature)
             place = home.path / str(number)
             if place.exists():  # damaged here, or another one under the same number
                 place.rename(work / "replaced")
@@ -209,13 +213,7 @@ class Mirror:
 
     def _list(self, name: str) -> dict[str, bool]:
         """What is in a folder of the bucket, and whether it is a folder itself."""
-        path = f"{self.root}/{name}".rstrip("/") or "/"
-        found = {
-            entry["name"].rstrip("/"): entry["type"] == "directory"
-            for entry in self.remote.ls(path, detail=True)
-        }
-        # Some buckets list an empty object that stands for the folder.
-        return {each.rpartition("/")[2]: kind for each, kind in found.items() if each != path}
+        return list_names(self.remote, f"{self.root}/{name}".rstrip("/") or "/")
 
     def _read(self, name: str) -> bytes:
         # Not cat_file: asked for more than there is, some servers refuse all of it.
@@ -230,6 +228,16 @@ def open_mirror(url: str, folder: Path) -> Mirror:
     Raises:
         InvalidRequest: There is no file system for such a URL, or a package is missing.
     """
+    shown, remote, root = open_url(url)
+    return Mirror(shown, folder, remote, root)
+
+
+def open_url(url: str) -> tuple[str, Any, str]:
+    """A URL as it may be shown, fsspec's file system for it, and the path in that.
+
+    Raises:
+        InvalidRequest: There is no file system for such a URL, or a package is missing.
+    """
     shown = re.sub(r"//[^/@]*@", "//", url)  # without name and password
     protocol = url.partition("://")[0].rpartition("::")[2]
     try:
@@ -240,8 +248,18 @@ def open_mirror(url: str, folder: Path) -> Mirror:
         remedy = f"; run: pip install '{package}'" if package else ""
         raise InvalidRequest(f"{shown} cannot be opened: {error}{remedy}") from error
     except Exception as error:  # every implementation has errors of its own
-        raise InvalidRequest(f"{shown} cannot be opened: {_words(error)}") from error
-    return Mirror(shown, folder, remote, str(root).rstrip("/"))
+        raise InvalidRequest(f"{shown} cannot be opened: {words(error)}") from error
+    return shown, remote, str(root).rstrip("/")
+
+
+def list_names(remote: Any, path: str) -> dict[str, bool]:
+    """What is in a folder, and whether it is a folder itself."""
+    found = {
+        entry["name"].rstrip("/"): entry["type"] == "directory"
+        for entry in remote.ls(path, detail=True)
+    }
+    # Some buckets list an empty object that stands for the folder.
+    return {each.rpartition("/")[2]: kind for each, kind in found.items() if each != path}
 
 
 def _versions_in(listing: Mapping[str, bool]) -> list[int]:
@@ -250,6 +268,7 @@ def _versions_in(listing: Mapping[str, bool]) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """What went wrong, in words."""
     # Some of a bucket's own errors are a bare path, or say nothing at all.
     return str(error) if isinstance(error, EaselError) else f"{type(error).__name__}: {error}"

@@ -30,7 +30,13 @@ def open_store(place: str) -> ModelStore:
         return Store(Path(place.removeprefix("file://")))
     if "://" not in place:
         return Store(Path(place))
-    raise InvalidRequest(f"{place}: only folders can be listed and changed so far")
+    try:
+        module = import_module("model_store.bucket")
+    except ModuleNotFoundError as error:
+        raise InvalidRequest(
+            "a store at a URL needs fsspec; run: pip install 'easel[bucket]'"
+        ) from error
+    return cast("ModelStore", module.open_bucket(place))
 
 
 def open_seal(key: Path) -> Seal:

@@ -38,6 +38,10 @@ class Shelf(Protocol):
         """A small file's content; None if there is none."""
         ...
 
+    def place(self, model: ModelVersion) -> str:
+        """Where a version is, for people."""
+        ...
+
     def at_hand(self, model: ModelVersion) -> AbstractContextManager[Path]:
         """A folder of this machine with the version's files, to read."""
         ...

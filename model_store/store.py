@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # Says which bucket a store is the copy of; see ``copying``.
 MIRROR_FILE = ".mirror"
 # The highest number ever published: that of a deleted version is not given again.
-_HIGHEST = ".highest_version"
+HIGHEST_FILE = ".highest_version"
 
 Publish = Callable[[Callable[[ModelVersion], Manifest]], ModelVersion]
 Seal = Callable[[Path], object]
@@ -139,6 +139,10 @@ class Store:
     def __str__(self) -> str:
         return str(self.root)
 
+    def place(self, model: ModelVersion) -> str:
+        """Where a version is, for people."""
+        return str(self.folder(model))
+
     def homes(self) -> tuple[str, ...]:
         """Names of the folders that are, or were to be, a model's."""
         names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
@@ -216,7 +220,7 @@ def _take(home: Path, folder: Path, number: int) -> bool:
         if number != _next_number(home):
             return False
         # Before the rename: a number that is skipped does no harm.
-        atomic.replace(home / _HIGHEST, f"{number}\n".encode(), home)
+        atomic.replace(home / HIGHEST_FILE, f"{number}\n".encode(), home)
         try:
             folder.rename(home / str(number))
         except OSError:
@@ -254,7 +258,7 @@ def _next_number(home: Path) -> int:
     """
     taken = [int(path.name) for path in home.iterdir() if VERSION_NAME.fullmatch(path.name)]
     try:
-        taken.append(int((home / _HIGHEST).read_text(encoding="utf-8")))
+        taken.append(int((home / HIGHEST_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError):  # nothing was ever published here by us
         taken.append(0)
     number = max(taken) + 1

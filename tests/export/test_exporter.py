@@ -108,7 +108,6 @@ def test_a_published_version_is_whole_and_says_what_it_is(export, request_of, st
     path, source = tiny
     exported, steps = export(request_of(path), source)
     assert exported.model == ModelVersion("tiny", 1)
-    assert exported.folder == store.folder(exported.model)
     assert steps == [
         "converting to ONNX",
         "proving that the ONNX is equal, on samples.npz, array 'picture'",
@@ -132,7 +131,7 @@ def test_a_published_version_is_whole_and_says_what_it_is(export, request_of, st
 def test_golden_samples_are_the_first_rows_and_the_sources_own_outputs(export, request_of, tiny):
     path, source = tiny
     exported, _ = export(request_of(path), source)
-    with np.load(exported.folder / "golden.npz", allow_pickle=False) as golden:
+    with np.load(store.folder(exported.model) / "golden.npz", allow_pickle=False) as golden:
         assert set(golden) == {"input:picture", "output:scores"}
         assert np.array_equal(golden["input:picture"], SAMPLES[:16])
         ((name, given),) = [(spec.name, UNIT.apply(SAMPLES[:16])) for spec in own_inputs(source)]
@@ -143,7 +142,7 @@ def test_golden_samples_are_the_first_rows_and_the_sources_own_outputs(export, r
 def test_the_proof_covers_every_output_at_every_batch_size(export, request_of, tiny):
     path, source = tiny
     exported, _ = export(request_of(path), source)
-    proof = json.loads((exported.folder / "parity.json").read_text())
+    proof = json.loads((store.folder(exported.model) / "parity.json").read_text())
     assert proof["passed"] is True
     assert proof["samples"] == "samples.npz, array 'picture'"
     assert [(item["name"], item["batch"], item["rows"]) for item in proof["outputs"]] == [
@@ -155,7 +154,7 @@ def test_the_proof_covers_every_output_at_every_batch_size(export, request_of, t
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_two_outputs_are_published_by_name(export, request_of, load, functional, suffix):
     exported, _ = export(*_two_heads(request_of, load, functional, suffix))
-    session = ort.InferenceSession(str(exported.folder / "model.onnx"))
+    session = ort.InferenceSession(str(store.folder(exported.model) / "model.onnx"))
     assert [output.name for output in session.get_outputs()] == ["kind", "tilt"]
     assert {item.name for item in exported.findings.report.outputs} == {"kind", "tilt"}
 
@@ -179,7 +178,7 @@ def test_the_next_export_is_the_next_version_and_the_first_stays(export, request
     first, _ = export(request_of(path), source)
     second, _ = export(request_of(path, labels=()), source)
     assert second.model == ModelVersion("tiny", 2)
-    assert not (second.folder / "labels.txt").exists()
+    assert not (store.folder(second.model) / "labels.txt").exists()
     assert store.manifest(second.model).labels_file is None
     store.verify(first.model)
 

@@ -1,7 +1,7 @@
 """A child that is killed at its n-th step, for every n: ``python -m tests.model_store.killing``.
 
-A step is a line of ``model_store`` that is about to be run: everything between two system
-calls of ours.  The child is forked, which is cheap enough to try all of them, and killed with
+A step is a line that is about to be run of a module that touches files or a bucket: so there
+is one between any two system calls of ours.  The child is forked, which is cheap enough to try all of them, and killed with
 SIGKILL, which it cannot notice.
 """
 
@@ -12,24 +12,28 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from model_store import deployment, digests, folder, history, manifest, spec
+from model_store import atomic, bucket_files
+from model_store import store as stores
+from model_store.bucket import BucketStore, open_bucket
 from model_store.changing import Author, promote, read_deployment, read_history
 from model_store.collecting import collect
 from model_store.history import HISTORY_FILE, decode
 from model_store.spec import ModelVersion
 from model_store.store import Store
+from tests.model_store.buckets import FaultyFileSystem
 from tests.model_store.publishing import publish_proven
 
 KILLED = Author("killed")
 
-_HOME = str(Path(spec.__file__).parent)
-# These compute and read: nothing outside the process changes between their lines.
-_PURE = {each.__file__ for each in (deployment, digests, folder, history, manifest, spec)}
+# The modules that touch anything outside the process; what the others do between is nothing
+# to be killed in.
+_STEPS = {each.__file__ for each in (atomic, stores, bucket_files)}
 
 
 def killed_at(step: int, work: Callable[[], object]) -> bool:
@@ -55,8 +59,7 @@ def _die_at(step: int) -> None:
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal seen
-        name = frame.f_code.co_filename
-        if not name.startswith(_HOME) or name in _PURE:
+        if frame.f_code.co_filename not in _STEPS:
             return None
         if event == "line":
             seen += 1
@@ -65,6 +68,9 @@ def _die_at(step: int) -> None:
         return trace
 
     sys.settrace(trace)
+
+
+assert FaultyFileSystem.protocol == "faulty"  # its import has made the protocol known
 
 
 def each_step(root: Path, start: Store, work: Callable[[Store], object]) -> Iterator[Store]:
@@ -118,6 +124,26 @@ def collecting(root: Path) -> None:
         check(store)
         collect(store, "numbers", 2, is_trial=False)
         assert store.versions("numbers") == (3, 4)
+
+
+def uploading(root: Path) -> None:
+    """Kill who publishes to a bucket."""
+    start = Store(root / "start")
+    publish_proven(start, content=b"before")
+
+    def bucket(store: Store) -> BucketStore:
+        return replace(open_bucket(f"faulty://{store.root}"), abandoned_s=-1.0)
+
+    for store in each_step(root, start, lambda store: publish_proven(bucket(store))):
+        remote = bucket(store)
+        versions = remote.versions("numbers")
+        assert versions in ((1,), (1, 2)), versions
+        for number in versions:
+            remote.verify(ModelVersion("numbers", number))
+        assert publish_proven(remote).number in (versions[-1] + 1, versions[-1] + 2)
+        collect(remote, "numbers", None, is_trial=False)
+        numbers = {path.name for path in (store.root / "numbers").iterdir()}
+        assert numbers == {str(n) for n in remote.versions("numbers")} | {".highest_version"}
 
 
 def check(store: Store) -> None:

@@ -163,6 +163,12 @@ def test_a_folder_may_be_named_by_its_url(easel, store):
     assert easel("versions", "numbers", place=f"file://{store.root}").status == 0
 
 
+def test_a_store_in_an_unknown_place_is_a_wrong_use(easel):
+    told = easel("models", place="nope://bucket")
+    assert told.status == 2
+    assert "nope://bucket cannot be opened" in told.error
+
+
 def test_the_history_is_listed_with_damaged_lines_told(easel, store):
     assert "nothing was promoted yet" in easel("history", "numbers").out
     easel("promote", "numbers", "1", "--actor", "ana", "--reason", "first\ntry")
