@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from model_store.digests import digest_folder
 from model_store.manifest import Manifest
+from model_store.ports import ModelStore
 from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
 from model_store.store import Store
 from serving.config import ServerConfig
@@ -62,7 +63,7 @@ def _value(spec: TensorSpec) -> onnx.ValueInfoProto:
 
 
 def publish_linear(
-    root: Path,
+    root: Path | ModelStore,
     name: str = "double",
     *,
     factor: float = 2.0,
@@ -71,7 +72,8 @@ def publish_linear(
     is_proven: bool = False,
 ) -> ModelVersion:
     """Publish a version of a linear model, optionally with golden samples and a proof."""
-    with Store(root).publishing(name) as (folder, publish):
+    store = Store(root) if isinstance(root, Path) else root
+    with store.publishing(name) as (folder, publish):
         linear_graph(folder / "model.onnx", signature, factor)
         if golden is not None:
             np.savez(folder / "golden.npz", **golden)

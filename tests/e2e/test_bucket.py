@@ -1,4 +1,4 @@
-"""From a model file into a bucket, signed, promoted there, and served from there."""
+"""Published to a bucket, signed and promoted there by the commands, and served from there."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pytest
 from fsspec.config import conf
 
 from model_store.opening import open_store
-from model_store.spec import ModelVersion
 from tests.model_store.services import s3_service
 from tests.model_store.test_signing import write_keys
 from tests.serving.load import under_load
 from tests.serving.processes import serving
-from tests.support import ROOT, TIMES_TWO, easel_command, linear_graph
+from tests.support import ROOT, easel_command, publish_linear
 
 
 @pytest.fixture
@@ -37,20 +36,13 @@ def run(*arguments: object) -> dict:
     return json.loads(done.stdout)
 
 
-def test_a_model_goes_from_its_file_by_a_bucket_to_a_server(bucket, tmp_path):
+def test_what_is_promoted_in_a_bucket_is_served_from_it(bucket, tmp_path):
     private, public = write_keys(tmp_path / "keys")
-    at = ("--store", bucket)
+    at, store = ("--store", bucket), open_store(bucket)
     for factor in (1, 2):
-        source = tmp_path / f"times{factor}.onnx"
-        linear_graph(source, TIMES_TWO, factor)
-        told = run(
-            "export", source, "--name", "double", "--sign-key", private,
-            "--author", "Ana", "--license", "CC0-1.0", *at,
-        )  # fmt: skip
-        assert (told["version"], told["folder"]) == (factor, f"{bucket}/double/{factor}")
-    assert run("verify", "double", "--key", public, *at)["versions"][1]["problem"] == ""
-    manifest = open_store(bucket).manifest(ModelVersion("double", 2))
-    assert (manifest.author, manifest.licence) == ("Ana", "CC0-1.0")
+        publish_linear(store, factor=factor, is_proven=True)
+    run("sign", "double/2", "--key", private, *at)
+    run("verify", "double/2", "--key", public, *at)
     run("promote", "double", "1", *at)
     flags = ("--mirror_dir", str(tmp_path / "copy"), "--mirror_poll_s", "1")
     with serving(bucket, *flags) as (_, address), under_load(address, callers=1) as load:

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from export.cli import main
+from model_store.changing import check_parity
 from model_store.errors import ExportRefused, InvalidRequest
+from model_store.opening import open_store, open_verifier
 from model_store.spec import ModelVersion
 from model_store.store import Store
 from tests.model_store.pictures import encode, three
+from tests.model_store.test_signing import write_keys
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = ["--size", "8", "--mode", "L", "--scale", "1/255"]
@@ -162,3 +165,25 @@ def test_the_exporters_own_process_imports_no_framework():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def test_a_version_goes_into_a_bucket_signed_and_with_its_author(source, tmp_path, capsys):
+    private, public = write_keys(tmp_path / "keys")
+    url = f"memory://{tmp_path.name}/models"
+    arguments = [source, "--name", "tiny", "--store", url, "--json", *CONTRACT]
+    arguments += ["--sign-key", private, "--author", "Ana", "--license", "CC0-1.0"]
+    assert main([str(argument) for argument in arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["folder"] == f"{url}/tiny/1"
+    store, model = open_store(url), ModelVersion("tiny", 1)
+    manifest = store.verify(model)
+    assert (manifest.author, manifest.licence) == ("Ana", "CC0-1.0")
+    with store.at_hand(model) as folder:
+        open_verifier(public)(folder)
+    check_parity(store, model)
+
+
+def test_a_key_that_is_none_is_told_before_anything_is_loaded(source, root, tmp_path):
+    arguments = [source, "--name", "tiny", "--store", root, "--sign-key", tmp_path / "none.pem"]
+    with pytest.raises(InvalidRequest, match=r"none\.pem must be an elliptic curve key"):
+        main([str(argument) for argument in arguments])
+    assert not root.exists()
