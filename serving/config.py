@@ -13,6 +13,7 @@ class ServerConfig:
         store: Folder of the model store, or its URL in a bucket, such as s3://bucket/models.
         mirror_dir: Where the local copy of a bucket is; one in the user's cache if empty.
         mirror_poll_s: Seconds between looks at the bucket, at least 1.
+        trusted_key: PEM file of a public key; only versions that it has signed are loaded.
         model_name: What callers call the model of `model_base_path`.
         model_base_path: Folder of one model to serve in place of the store; none if empty.
         model_config_file: File that lists the models to serve; wins over a base path.
@@ -57,6 +58,7 @@ class ServerConfig:
     store: str = "model_store/models"
     mirror_dir: str = ""
     mirror_poll_s: float = 10.0
+    trusted_key: str = ""
     model_name: str = "default"
     model_base_path: str = ""
     model_config_file: str = ""

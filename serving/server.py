@@ -8,8 +8,10 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from model_store.errors import InvalidRequest
+from model_store.opening import open_verifier
 from model_store.store import Store
 from serving.api.warmup import read_warmup
 from serving.config import ServerConfig
@@ -84,6 +86,8 @@ def build_engine(config: ServerConfig) -> Engine:
     )
     if config.enable_per_model_batching_parameters:
         options = replace(options, read_batching=batching_of)
+    if config.trusted_key:
+        options = replace(options, check=open_verifier(Path(config.trusted_key)))
     return Engine(Store(local_store(config)), options, lifecycle)
 
 

@@ -63,6 +63,7 @@ class LoadOptions:
         widest_bytes: Size of a graph's file up to which it may be loaded a second time.
         read_warmup: Requests that a SavedModel's folder brings along, to be run first.
         read_batching: How a version's folder wants its requests joined, laid over *limits*.
+        check: What a version's folder must pass before anything in it is opened, or BadVersion.
     """
 
     intra_op_threads: int = 1
@@ -71,6 +72,7 @@ class LoadOptions:
     widest_bytes: float = math.inf
     read_warmup: Callable[[Path], Iterable[Prediction]] = lambda _: ()
     read_batching: Callable[[Path], BatchOverrides] = lambda _: BatchOverrides()
+    check: Callable[[Path], object] = lambda _: None
 
 
 def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executor) -> Servable:
@@ -81,6 +83,7 @@ def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executo
         BadVersion: A digest, the graph, a signature, a golden answer or a wish is wrong.
     """
     folder = home.folder(number)
+    options.check(folder)
     options = replace(options, limits=_limits(folder, options))
     if home.needs_manifest or (folder / MANIFEST_FILE).exists():
         manifest, loaded = _open_promised(home.verify(number), folder, options)
