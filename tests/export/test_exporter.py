@@ -128,7 +128,9 @@ def test_a_published_version_is_whole_and_says_what_it_is(export, request_of, st
     assert signature.is_batched
 
 
-def test_golden_samples_are_the_first_rows_and_the_sources_own_outputs(export, request_of, tiny):
+def test_golden_samples_are_the_first_rows_and_the_sources_own_outputs(
+    export, request_of, tiny, store
+):
     path, source = tiny
     exported, _ = export(request_of(path), source)
     with np.load(store.folder(exported.model) / "golden.npz", allow_pickle=False) as golden:
@@ -139,7 +141,7 @@ def test_golden_samples_are_the_first_rows_and_the_sources_own_outputs(export, r
         assert np.allclose(golden["output:scores"], want, atol=1e-6)
 
 
-def test_the_proof_covers_every_output_at_every_batch_size(export, request_of, tiny):
+def test_the_proof_covers_every_output_at_every_batch_size(export, request_of, tiny, store):
     path, source = tiny
     exported, _ = export(request_of(path), source)
     proof = json.loads((store.folder(exported.model) / "parity.json").read_text())
@@ -152,7 +154,7 @@ def test_the_proof_covers_every_output_at_every_batch_size(export, request_of, t
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
-def test_two_outputs_are_published_by_name(export, request_of, load, functional, suffix):
+def test_two_outputs_are_published_by_name(export, request_of, load, functional, suffix, store):
     exported, _ = export(*_two_heads(request_of, load, functional, suffix))
     session = ort.InferenceSession(str(store.folder(exported.model) / "model.onnx"))
     assert [output.name for output in session.get_outputs()] == ["kind", "tilt"]
