@@ -154,8 +154,9 @@ def test_the_number_of_a_deleted_version_is_not_given_again(store):
     assert publish(store).number == 3
 
 
-# Not the emulator of Google's storage: it passes over the condition that gcsfs sends.
-@pytest.mark.parametrize("store", ["folder", "faulty", "memory", "s3"], indirect=True)
+# Not where nothing can be made only once: the emulator of Google's storage passes over the
+# condition that gcsfs sends, and fsspec looks before it writes to plain files.
+@pytest.mark.parametrize("store", ["folder", "memory", "s3"], indirect=True)
 def test_publishers_at_once_get_different_versions(store):
     found: list[int] = []
     ready = threading.Barrier(4)
