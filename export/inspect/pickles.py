@@ -21,8 +21,13 @@ OPCODES = frozenset({
     "TUPLE1", "TUPLE2", "TUPLE3", "APPEND", "APPENDS", "SETITEM", "SETITEMS", "BINGET",
     "LONG_BINGET", "BINPUT", "LONG_BINPUT",
 })  # fmt: skip
-# TorchScript's own reader knows a few more, which build plain values too.
-SCRIPT_OPCODES = OPCODES | {"BINSTRING", "LONG4", "POP", "DICT", "LIST", "BINUNICODE8"}
+# Newer protocols and TorchScript's reader have more that only build plain values.  torch refuses
+# them itself; a person is better told of the function that is named among them.
+PLAIN_OPCODES = OPCODES | {
+    "FRAME", "MEMOIZE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "BINBYTES",
+    "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "FROZENSET", "ADDITEMS", "LONG4", "POP",
+    "POP_MARK", "DUP", "DICT", "LIST",
+}  # fmt: skip
 
 _TENSOR_PARTS = re.compile(
     r"torch\.(cuda\.)?(sparse\.)?(BFloat16|Bool|Byte|Char|Double|Float|Half|Int|Long|Short"
@@ -59,7 +64,6 @@ def inspect_pickle(file: IO[bytes], where: str, *, is_script: bool = False) -> I
     Raises:
         ValueError: It is no pickle, or is cut off.
     """
-    opcodes = SCRIPT_OPCODES if is_script else OPCODES
     is_allowed: Callable[[str], bool] = is_script_part if is_script else is_tensor_part
     recent: list[str] = []
     for opcode, argument, _ in pickletools.genops(file):
@@ -73,7 +77,7 @@ def inspect_pickle(file: IO[bytes], where: str, *, is_script: bool = False) -> I
         elif name == "STACK_GLOBAL":
             # The names are on the stack: the last two strings, unless it means to hide them.
             yield _calls(where, ".".join(recent), name)
-        elif name not in opcodes:
+        elif name not in PLAIN_OPCODES:
             yield runs_code(f"{where}, opcode {name}", "is none that tensors need", _REMEDY)
 
 
