@@ -139,7 +139,7 @@ def test_a_server_that_goes_away_is_said_and_the_drawing_stays(browser: Browser)
         with easel(
             "serve", "--store", str(BUNDLED_STORE), "--port", str(grpc_port), "--rest_api_port", "0"
         ) as server:
-            read_until(server, "easel serve: numbers/1")
+            read_until(server, "easel serve: ")
             expect(page.locator("#label")).to_have_text("3", timeout=15_000)
             expect(page.locator("#notice")).to_be_hidden()
         page.context.close()

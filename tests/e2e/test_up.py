@@ -151,7 +151,7 @@ def test_an_adapter_without_server_answers_503_at_once_and_recovers():
         with easel(
             "serve", "--store", str(BUNDLED_STORE), "--port", str(grpc_port), "--rest_api_port", "0"
         ) as server:
-            read_until(server, "easel serve: numbers/1")
+            read_until(server, "easel serve: ")
             recovered = wait_for(
                 lambda: post(f"{url}/api/numbers", {"base64_drawing": drawing()})[0] == 200
             )
