@@ -15,6 +15,7 @@ from rich.table import Table
 
 from export.exporter import export
 from export.flags import make_parser
+from export.graph.trials import table_of
 from export.parity.measure import OutputParity
 from export.publish import Published
 from export.request import read_request
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _to_json(published: Published, store: ModelStore) -> dict[str, Any]:
+    choice = published.findings.choice
     return {
         "model": published.model.name,
         "version": published.model.number,
@@ -49,6 +51,7 @@ def _to_json(published: Published, store: ModelStore) -> dict[str, Any]:
         "route": published.findings.description.route,
         "notes": list(published.findings.notes),
         "parity": published.findings.report.to_json(),
+        "trials": choice.to_json()["trials"] if choice else [],
     }
 
 
@@ -67,6 +70,8 @@ def _show(published: Published, store: ModelStore) -> None:
     for output in findings.report.outputs:
         table.add_row(*_row(output))
     out.print(table)
+    if findings.choice is not None:
+        out.print(table_of(findings.choice))
     for note in findings.notes:
         out.print(f"[yellow]note[/]  {escape(note)}")
 
@@ -80,8 +85,8 @@ def _facts(published: Published) -> Iterator[tuple[str, str]]:
     )
     yield "route", findings.description.route
     yield "model", f"{findings.description.parameters:,} parameters, {sizes}"
-    yield "input", "; ".join(str(spec) for spec in findings.wire.inputs)
-    yield "output", "; ".join(str(spec) for spec in findings.wire.own.outputs)
+    yield "input", "; ".join(str(spec) for spec in findings.held.wire.inputs)
+    yield "output", "; ".join(str(spec) for spec in findings.held.wire.own.outputs)
     yield "classes", ", ".join(published.labels[:12]) or "no labels"
     yield "samples", findings.report.samples
 

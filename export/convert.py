@@ -36,12 +36,14 @@ class Candidate:
         run: From wire tensors to outputs.
         signatures: What it takes and gives, by signature name.
         notes: What a person should know of.
+        graph: The ONNX file; None if it is none.
     """
 
     title: str
     run: Callable[[Tensors], Tensors]
     signatures: Mapping[str, Signature]
     notes: tuple[str, ...] = ()
+    graph: Path | None = None
 
 
 def make_onnx(
@@ -67,14 +69,24 @@ def make_onnx(
     wanted = replace(wire.own, inputs=wire.inputs)
     checked = check(model, wanted, inputs, has_saved_model=has_saved_model)
     _save(checked.model, folder)
-    session = open_session(folder / GRAPH_FILE)
     signature = _in_order(signature_of(checked.model), wanted)
-    return Candidate(
+    made = Candidate(
         "ONNX",
-        lambda tensors: run(session, tensors),
+        dict,  # replaced when the file is opened
         {wire.signature: replace(signature, is_row_wise=checked.is_row_wise)},
         (*notes, *checked.notes),
     )
+    return opened_onnx(folder / GRAPH_FILE, made)
+
+
+def opened_onnx(graph: Path, made: Candidate) -> Candidate:
+    """*made*, run by ONNX Runtime from the file *graph*.
+
+    Raises:
+        ExportRefused: ONNX Runtime cannot load it.
+    """
+    session = open_session(graph)
+    return replace(made, graph=graph, run=lambda tensors: run(session, tensors))
 
 
 def _in_order(found: Signature, wanted: Signature) -> Signature:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from export.comparing import compared_pixels
 from export.completing import completed, with_own_size
 from export.convert import Candidate, made_saved_model, make_onnx
+from export.graph.trials import Choice
 from export.inspect.inspection import check
 from export.kinds import KINDS, SAVED_MODEL, Kind
-from export.parity.proof import prove_on
-from export.parity.report import ParityReport
+from export.parity.proof import Predict
 from export.parity.seeded import seeded
-from export.parity.trials import Group, Trials, from_samples
-from export.publish import Findings, Proven, Published, check_labels, golden_rows, write_version
+from export.parity.trials import Trials, from_samples
+from export.proving import Held, Proven, prove
+from export.publish import Findings, Published, check_labels, golden_rows, write_version
+from export.refining import refine
 from export.request import ExportRequest
 from export.samples import read_samples
 from export.sniff import sniff
@@ -28,17 +33,6 @@ from model_store.spec import Signature
 from model_store.store import Seal, leave_open
 
 Step = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A loaded source, and what is known of it before anything is made of it."""
-
-    kind: Kind
-    source: HeldSource
-    wire: Wire
-    golden: tuple[Tensors, Tensors]
-    notes: tuple[str, ...]
 
 
 def export(
@@ -81,13 +75,13 @@ def export_held(
     own = description.signatures[signature]
     request = with_own_size(completed(request, kind, description), own)
     wire = make_wire(own, signature, request.contract, request.scaling, request.layout)
-    trials = read_trials(request, wire)
-    golden = golden_rows(_first(trials), wire.reference(source))
+    trials, classes = read_trials(request, wire)
+    golden = find_golden(trials, wire.reference(source))
     check_labels(request.labels, golden[1])
     notes = (*request.notes, *compared_pixels(request, wire, source))
-    held = _Held(kind, source, wire, golden, notes)
+    held = Held(kind, source, wire, trials, golden, classes, notes)
     with store.publishing(request.name, seal) as (folder, publish):
-        findings = _make(request, held, trials, folder, step)
+        findings = _make(request, held, folder, step)
         step("publishing")
         return write_version(request, findings, folder, publish)
 
@@ -98,60 +92,56 @@ def environment_of(request: ExportRequest, kind: Kind) -> Environment:
     return replace(usual, python=request.pythons.get(kind.framework, usual.python))
 
 
-def read_trials(request: ExportRequest, wire: Wire) -> Trials:
-    """The author's samples, or inputs drawn to fit."""
+def read_trials(request: ExportRequest, wire: Wire) -> tuple[Trials, NDArray[Any] | None]:
+    """The author's samples and their right classes, or inputs drawn to fit."""
     signature = Signature(wire.inputs, wire.own.outputs)
     if request.samples is None:
-        return seeded(signature)
+        return seeded(signature), None
     samples = read_samples(request.samples, wire.inputs, request.contract)
-    return from_samples(samples.tensors, signature, samples.text)
+    return from_samples(samples.tensors, signature, samples.text), samples.classes
 
 
-def _first(trials: Trials) -> Group:
-    return trials.groups[0] if trials.groups else next(trials.tries())
+def find_golden(trials: Trials, reference: Predict) -> tuple[Tensors, Tensors]:
+    """The first samples, and what the source gives for them; drawn ones that it takes.
+
+    Raises:
+        ExportRefused: The source takes none.
+    """
+    if trials.groups:
+        return golden_rows(trials.groups[0], reference)
+    refusal = ExportRefused("no inputs could be drawn; give --samples")
+    for group in trials.tries():
+        try:
+            return golden_rows(group, reference)
+        except ExportRefused as error:
+            refusal = error
+    raise ExportRefused(f"the source takes no inputs that were drawn; give --samples: {refusal}")
 
 
-def _make(
-    request: ExportRequest, held: _Held, trials: Trials, folder: Path, step: Step
-) -> Findings:
+def _make(request: ExportRequest, held: Held, folder: Path, step: Step) -> Findings:
     """Convert to what was asked for, and prove each."""
-    source, wire = held.source, held.wire
     proven: list[Proven] = []
+    choice: Choice | None = None
 
-    def prove(candidate: Candidate) -> None:
-        step(f"proving that the {candidate.title} is equal, on {trials.samples}")
-        versions = source.describe().versions
-        proof = prove_on(wire.reference(source), candidate.run, trials, versions=versions)
-        _refuse_unless_equal(proof.report)
-        proven.append(Proven(candidate, proof))
+    def tell(candidate: Candidate) -> Candidate:
+        step(f"proving that the {candidate.title} is equal, on {held.trials.samples}")
+        return candidate
 
     if request.target != "saved_model":
         step("converting to ONNX")
-        has_saved_model = held.kind.framework in ("keras", "tensorflow")
-        prove(make_onnx(source, wire, held.golden[0], folder, has_saved_model=has_saved_model))
+        made = make_onnx(
+            held.source,
+            held.wire,
+            held.golden[0],
+            folder,
+            has_saved_model=held.kind.framework in ("keras", "tensorflow"),
+        )
+        first = prove(request, held, tell(made))
+        first, choice = refine(request, held, first, folder, step)
+        proven.append(first)
     if request.target != "onnx":
         step("making a SavedModel")
         environment = environment_of(request, KINDS[SAVED_MODEL])
-        with made_saved_model(source, wire, folder, environment) as candidate:
-            prove(candidate)
-    return Findings(held.kind, source.describe(), wire, tuple(proven), held.golden, held.notes)
-
-
-def _refuse_unless_equal(report: ParityReport) -> None:
-    if not report.passed:
-        raise ExportRefused(
-            f"the exported graph is not the source model: {_difference(report)}; "
-            "nothing was published"
-        )
-
-
-def _difference(report: ParityReport) -> str:
-    failed = [output for output in report.outputs if not output.passed]
-    if not failed:
-        return "there is no output to compare"
-    worst = max(failed, key=lambda output: output.max_abs_error)
-    where = f"output {worst.name} at batch {worst.batch}"
-    if worst.mismatch:
-        return f"{where}: {worst.mismatch}"
-    top1 = "" if worst.top1_agreement is None else f", top-1 agreement {worst.top1_agreement:.2%}"
-    return f"{where} differs by {worst.max_abs_error:.3g}{top1}"
+        with made_saved_model(held.source, held.wire, folder, environment) as candidate:
+            proven.append(prove(request, held, tell(candidate)))
+    return Findings(held, tuple(proven), choice)

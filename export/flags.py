@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from export import presets
+from export.graph import trials
 from export.references import NAMED
 from export.request import Target
 from export.wiring import Layout
@@ -34,8 +35,10 @@ def make_parser() -> argparse.ArgumentParser:
     add("--license", default="", help="the model's licence, for the manifest")
     add("--author", default="", help="who made the model, for the manifest")
     add("--sign-key", type=Path, help="PEM file of a private key, to sign the version with")
+    add("--report", default="", help="folder for the report if the export is refused")
     add("--json", action="store_true", help="print the result as JSON")
     _add_contract(parser)
+    trials.add_flags(parser)
     _add_source(parser)
     _add_process(parser)
     return parser

@@ -11,30 +11,20 @@ from pathlib import Path
 
 import numpy as np
 
-from export.convert import Candidate
-from export.kinds import Kind
-from export.parity.proof import Proof
-from export.parity.report import ParityReport, write_report
+from export.graph.trials import FLOAT, Choice
+from export.parity.report import ParityReport
 from export.parity.trials import Group
+from export.proving import PARITY_FILE, Held, Proven, facts_of, write_proof
 from export.request import ExportRequest
 from export.sources.source import Description
 from export.tensors import Tensors
-from export.wire import Wire
 from model_store.digests import digest_file, digest_folder
 from model_store.errors import ExportRefused
 from model_store.manifest import FileDigest, Manifest
 from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature
 
-LABELS_FILE, GOLDEN_FILE, PARITY_FILE = "labels.txt", "golden.npz", "parity.json"
+LABELS_FILE, GOLDEN_FILE = "labels.txt", "golden.npz"
 GOLDEN_ROWS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """An exported model and the proof that it is its source."""
-
-    candidate: Candidate
-    proof: Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +32,19 @@ class Findings:
     """All that an export has found out, before it is published.
 
     Attributes:
-        kind: What the source is.
-        description: What the source says of itself.
-        wire: What travels.
+        held: The source, and what is known of it.
         proven: One for each target; the first is what the server loads.
-        golden: Inputs to keep, and the source's own outputs for them.
-        request_notes: What was found out before the conversion.
+        choice: What was tried to make it faster or smaller; None if nothing was.
     """
 
-    kind: Kind
-    description: Description
-    wire: Wire
+    held: Held
     proven: tuple[Proven, ...]
-    golden: tuple[Tensors, Tensors]
-    request_notes: tuple[str, ...] = ()
+    choice: Choice | None = None
+
+    @property
+    def description(self) -> Description:
+        """What the source says of itself."""
+        return self.held.source.describe()
 
     @property
     def report(self) -> ParityReport:
@@ -74,9 +63,10 @@ class Findings:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of, one sentence each."""
         return (
-            *self.request_notes,
+            *self.held.notes,
             *self.description.notes,
             *(note for each in self.proven for note in each.candidate.notes),
+            *(self.choice.notes if self.choice else ()),
             *self.report.notes,
         )
 
@@ -128,7 +118,9 @@ def write_version(
     golden = _golden_arrays(findings)
     if golden:
         np.savez_compressed(folder / GOLDEN_FILE, allow_pickle=False, **golden)
-    write_report(findings.report, folder / PARITY_FILE)
+    first = findings.proven[0]
+    whole = replace(first, proof=replace(first.proof, report=findings.report))
+    write_proof(request, whole, folder, facts_of(findings.held))
     if request.labels:
         text = "".join(f"{label}\n" for label in request.labels)
         (folder / LABELS_FILE).write_text(text, encoding="utf-8")
@@ -139,10 +131,13 @@ def write_version(
 
 def _golden_arrays(findings: Findings) -> Tensors:
     """As ``model_store.manifest`` names them; none for dtypes that numpy's files do not keep."""
-    inputs, outputs = findings.golden
+    inputs, outputs = findings.held.golden
+    if findings.choice is not None and findings.choice.chosen.candidate != FLOAT:
+        # The server holds a version against itself: 8 bits are not what the source gave.
+        outputs = findings.proven[0].candidate.run(inputs)
     if any(tensor.dtype.kind == "V" for tensor in (*inputs.values(), *outputs.values())):
         return {}
-    name = findings.wire.signature
+    name = findings.held.wire.signature
     prefix = "" if name == DEFAULT_SIGNATURE or len(_signatures(findings)) == 2 else f"{name}/"
     named = {f"{prefix}input:{key}": tensor for key, tensor in inputs.items()}
     return named | {f"{prefix}output:{key}": tensor for key, tensor in outputs.items()}
@@ -180,6 +175,8 @@ def _manifest(
         parity_file=PARITY_FILE,
         tag=request.tag,
         source=_source(request, findings),
+        licence=request.licence,
+        author=request.author,
         exporter={"easel": version("easel"), **findings.report.versions},
         author=request.author,
         licence=request.licence,
@@ -189,7 +186,7 @@ def _manifest(
 def _source(request: ExportRequest, findings: Findings) -> Mapping[str, str]:
     facts = {
         "file": request.source.name,
-        "kind": findings.kind.title,
+        "kind": findings.held.kind.title,
         "route": findings.description.route,
         "sha256": digest_source(request.source),
     }

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from export.graph import trials
+from export.graph.trials import Margins, Wants
 from export.presets import PRESETS, Preset, contract_of
 from export.scaling import Scaling, parse_numbers
 from export.sources.source import Options
@@ -44,6 +46,9 @@ class ExportRequest:
         reference: The author's own preprocessing, to hold ours against; empty for none.
         labels: Class names in the order of the scores; may be empty.
         samples: Folder of pictures, or ``.npz``; None if there are none.
+        wants: What shall be tried to make it faster or smaller.
+        margins: What that must win by.
+        report: Folder for the report of a refused export; empty for a temporary one.
         signature: Which one of several; empty for the usual one.
         options: What the file does not say itself.
         pythons: Interpreters, by framework.
@@ -64,6 +69,9 @@ class ExportRequest:
     reference: str = ""
     labels: tuple[str, ...] = ()
     samples: Path | None = None
+    wants: Wants = field(default_factory=Wants)
+    margins: Margins = field(default_factory=Margins)
+    report: str = ""
     signature: str = ""
     options: Options = field(default_factory=Options)
     pythons: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +92,7 @@ def read_request(flags: argparse.Namespace) -> ExportRequest:
     said = (getattr(flags, name) for name in _CONTRACT_FLAGS)
     is_picture = any(value is not None and value is not False for value in said)
     preset = PRESETS.get(flags.preset or "")
+    wants, margins = trials.from_flags(flags)
     return ExportRequest(
         source=flags.source,
         name=flags.name,
@@ -95,6 +104,9 @@ def read_request(flags: argparse.Namespace) -> ExportRequest:
         reference=flags.reference or (preset.reference if preset else ""),
         labels=read_labels(flags.labels),
         samples=flags.samples,
+        wants=wants,
+        margins=margins,
+        report=flags.report,
         signature=flags.signature,
         options=read_options(flags),
         pythons=dict(_pair("--python", text) for text in flags.python),

@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from model_store.errors import ExportRefused, InvalidRequest
 from model_store.preprocess import to_tensor
 from model_store.spec import TensorSpec
 
+# An array of this name, that is no input, holds the right class of each row.
+CLASSES = "labels"
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
 # What numpy raises for a missing file, other formats, a missing array and damage; a TypeError
 # is an .npy file, which is no archive.
@@ -31,10 +34,13 @@ class Samples:
     Attributes:
         tensors: By input name; axis 0 is the batch axis where the input has one.
         text: For reports: ``pictures in drawings``.
+        classes: The right class of each row, ``int[N]``: the archive's array ``labels``; None if
+            nobody knows.
     """
 
     tensors: Tensors
     text: str
+    classes: NDArray[Any] | None = None
 
 
 def read_samples(
@@ -54,7 +60,8 @@ def read_samples(
         ExportRefused: There are none, or one cannot be read.
     """
     if not path.is_dir():
-        return Samples(_read_archive(path, specs), f"{path.name}, {_names(specs)}")
+        tensors, classes = _read_archive(path, specs)
+        return Samples(tensors, f"{path.name}, {_names(specs)}", classes)
     if contract is None:
         raise ExportRefused(
             f"--samples {path}: pictures need an input contract; say --size and --mode, or give "
@@ -68,14 +75,23 @@ def _names(specs: tuple[TensorSpec, ...]) -> str:
     return f"array {names}" if len(specs) == 1 else f"arrays {names}"
 
 
-def _read_archive(path: Path, specs: tuple[TensorSpec, ...]) -> Tensors:
+def _read_archive(path: Path, specs: tuple[TensorSpec, ...]) -> tuple[Tensors, NDArray[Any] | None]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {spec.name: archive[spec.name] for spec in specs}
+            tensors = {spec.name: archive[spec.name] for spec in specs}
+            classes = archive[CLASSES] if CLASSES in archive and CLASSES not in tensors else None
     except _NOT_AN_NPZ as error:
         raise ExportRefused(
             f"--samples {path}: give a folder of pictures, or an .npz with {_names(specs)}: {error}"
         ) from error
+    rows = {len(tensor) for tensor in tensors.values() if tensor.ndim}
+    if classes is not None and (
+        classes.dtype.kind not in "iu" or {classes.shape} != {(n,) for n in rows}
+    ):
+        raise ExportRefused(
+            f"--samples {path}: array {CLASSES!r} must have one whole number for each row"
+        )
+    return tensors, classes
 
 
 def pictures_in(folder: Path) -> tuple[Path, ...]:

@@ -57,7 +57,9 @@ def test_json_is_one_object_alone_on_standard_output(source, root):
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
     value = json.loads(line)
-    assert list(value) == ["model", "version", "folder", "route", "notes", "parity"]
+    assert list(value) == [
+        "model", "version", "folder", "route", "notes", "parity", "trials",
+    ]  # fmt: skip
     assert (value["model"], value["version"]) == ("tiny", 1)
     assert value["folder"] == str(root / "tiny" / "1")
     assert value["parity"]["passed"] is True

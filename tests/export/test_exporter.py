@@ -76,6 +76,7 @@ def request_of(tmp_path):
             labels=("cat", "dog", "새"),
             samples=tmp_path / "samples.npz",
             tag="first try",
+            report=str(tmp_path / "report"),
             licence="CC0-1.0",
             author="Kim",
         )
@@ -114,9 +115,11 @@ def test_a_published_version_is_whole_and_says_what_it_is(export, request_of, st
         "publishing",
     ]
     manifest = store.verify(exported.model)
-    assert set(manifest.files) == {"model.onnx", "labels.txt", "golden.npz", "parity.json"}
+    assert set(manifest.files) == {
+        "model.onnx", "labels.txt", "golden.npz", "parity.json", "parity.html",
+    }  # fmt: skip
     assert manifest.input_contract == CONTRACT
-    assert manifest.tag == "first try"
+    assert (manifest.tag, manifest.licence, manifest.author) == ("first try", "CC0-1.0", "Kim")
     assert manifest.source["file"] == "tiny.keras"
     assert manifest.source["sha256"] == digest_file(path).sha256
     assert manifest.exporter.keys() >= {"easel", "keras", "tensorflow", "tf2onnx", "onnxruntime"}
@@ -209,13 +212,15 @@ DIFFERENCES = {
 
 @pytest.mark.parametrize("what", DIFFERENCES)
 def test_a_graph_that_is_not_the_source_is_refused_and_nothing_is_published(
-    export, request_of, store, tiny, what
+    export, request_of, store, tiny, what, tmp_path
 ):
     path, source = tiny
     alter, complaint = DIFFERENCES[what]
     with pytest.raises(ExportRefused, match=complaint) as caught:
         export(request_of(path), source, alter=alter)
-    assert str(caught.value).endswith("nothing was published")
+    assert "; nothing was published; see " in str(caught.value)
+    assert (tmp_path / "report" / "parity.html").exists()
+    assert json.loads((tmp_path / "report" / "parity.json").read_text())["passed"] is False
     assert_nothing_is_left(store)
 
 
