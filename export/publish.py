@@ -178,8 +178,6 @@ def _manifest(
         licence=request.licence,
         author=request.author,
         exporter={"easel": version("easel"), **findings.report.versions},
-        author=request.author,
-        licence=request.licence,
     )
 
 
