@@ -122,7 +122,7 @@ def test_a_source_that_is_refused_is_status_1_with_the_step_and_the_reason(tmp_p
     failed, reason = done.stderr.splitlines()
     assert failed.startswith("failed looking at model.keras ")
     assert reason.startswith("easel export: ")
-    assert "neither a .keras archive nor an HDF5 file" in reason
+    assert "no kind of model that is known here" in reason
     assert "Traceback" not in done.stderr
     assert not store.exists()
 
