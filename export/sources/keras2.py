@@ -16,13 +16,11 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import h5py
-import tensorflow as tf
 import tf_keras
 
 from export.sources import tf_onnx
 from export.sources.keras_face import Face, face_of_call, face_of_graph
 from export.sources.keras_files import load_by_either, refuse_weights_alone
-from export.sources.keras_layers import layers_of
 from export.sources.keras_model import KerasModel, learn_classes, make
 from export.sources.source import Options, Source
 from model_store.errors import ExportRefused
@@ -51,12 +49,12 @@ def open_model(path: Path, options: Options) -> KerasModel:
         model = tf_keras.models.load_model(path, compile=False, safe_mode=not options.is_trusted)
     except Exception as error:  # Keras raises whatever its layers raise
         raise ExportRefused(f"tf_keras cannot load {path.name}: {error}") from error
-    # The model itself is left out: its writer would trace each of its layers once more.
-    tracked = {"variables_": list(model.variables), "tables_": _tables(model)}
     versions = {"tf_keras": tf_keras.__version__, **tf_onnx.versions()}
     form = "legacy HDF5" if h5py.is_hdf5(path) else ".keras archive"
     route = f"Keras 2 {type(model).__name__} ({form}), by tf_keras and a SavedModel"
-    return make(path, model, _face(model, options), tracked, route=route, versions=versions)
+    return make(
+        path, model, _face(model, options), list(model.variables), route=route, versions=versions
+    )
 
 
 def _face(model: Any, options: Options) -> Face:
@@ -68,16 +66,6 @@ def _face(model: Any, options: Options) -> Face:
         list(model.output_names),
         options,
     )
-
-
-def _tables(model: Any) -> list[Any]:
-    """Lookup tables of text layers, which a SavedModel must hold as it holds variables."""
-    return [
-        value
-        for _, layer in layers_of(model)
-        for value in vars(layer).values()
-        if isinstance(value, tf.saved_model.experimental.TrackableResource)
-    ]
 
 
 def _refuse_code(path: Path) -> None:

@@ -46,12 +46,11 @@ def open_model(path: Path, options: Options) -> KerasModel:
         model = keras.models.load_model(path, compile=False, safe_mode=not options.is_trusted)
     except Exception as error:  # Keras raises whatever its layers raise
         raise ExportRefused(_refusal(path, str(error))) from error
-    # Keras does not show TensorFlow the states of augmentation layers' random generators.
-    tracked = {"model": model, "variables_": [variable.value for variable in model.variables]}
+    variables = [variable.value for variable in model.variables]
     versions = {"keras": keras.__version__, **tf_onnx.versions()}
     form = "HDF5" if h5py.is_hdf5(path) else ".keras archive"
     route = f"Keras 3 {type(model).__name__} ({form}), by way of a SavedModel"
-    return make(path, model, _face(model, options), tracked, route=route, versions=versions)
+    return make(path, model, _face(model, options), variables, route=route, versions=versions)
 
 
 def _refusal(path: Path, said: str) -> str:
