@@ -33,12 +33,15 @@ def sniff(path: Path) -> str:
         raise ExportRefused(f"there is no file {path}")
     if path.is_dir():
         return _sniff_folder(path)
-    if zipfile.is_zipfile(path):
-        return _sniff_zip(path)
-    if h5py.is_hdf5(path):
-        return _sniff_hdf5(path)
     try:
-        kind = sniff_tensorflow.kind_of_file(path) or sniff_torch.kind_of_file(path)
+        # First, because TensorFlow Lite files may carry labels in a zip at their end.
+        if kind := sniff_tensorflow.kind_of_file(path):
+            return kind
+        if zipfile.is_zipfile(path):
+            return _sniff_zip(path)
+        if h5py.is_hdf5(path):
+            return _sniff_hdf5(path)
+        kind = sniff_torch.kind_of_file(path)
     except OSError as error:
         raise ExportRefused(f"{path} cannot be read: {error}") from error
     if kind is None:

@@ -132,6 +132,13 @@ def test_tensorflows_files_are_told_by_their_content(tmp_path):
     assert sniff(path) == ONNX
 
 
+def test_a_tensorflow_lite_file_with_a_zip_of_labels_at_its_end_is_one(archive):
+    path = archive(**{"labels.txt": b"cat"})
+    path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(40) + path.read_bytes())
+    assert zipfile.is_zipfile(path)
+    assert sniff(path) == TFLITE
+
+
 @pytest.mark.parametrize(
     "content",
     [
