@@ -11,17 +11,23 @@ from model_store.spec import Signature
 LABELS_FILE = "labels.txt"
 
 
+def files_beside(path: Path) -> tuple[Path, ...]:
+    """What may be read besides the source itself; no link, which could lead anywhere."""
+    file = path.parent / LABELS_FILE
+    return (file,) if file.is_file() and not file.is_symlink() else ()
+
+
 def labels_beside(path: Path, signature: Signature) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The class names in ``labels.txt`` beside *path*, if they fit an output of *signature*.
 
     Returns:
         The names and notes for people; both empty if there is no such file.
     """
-    file = path.parent / LABELS_FILE
-    if not file.is_file():
+    files = files_beside(path)
+    if not files:
         return (), ()
     try:
-        labels = read_labels(file)
+        labels = read_labels(files[0])
     except ExportRefused as error:
         return (), (f"{LABELS_FILE} beside it was not used: {error}",)
     widths = {spec.shape[-1] for spec in signature.outputs if spec.shape}

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from export.inspect.onnx_file import external_files
 from export.kinds import KINDS, ONNX, Kind
+from export.sources.labels_beside import files_beside
 from export.sources.source import Description, Options, Prelude
 from export.tensors import Tensors
 from export.workshop.messages import (
@@ -80,8 +81,8 @@ def held_source(
 
 
 def _readable(kind: Kind, path: Path, options: Options) -> tuple[Path, ...]:
-    """What the child may read beside the source: an ONNX file's weights, the author's module."""
-    found = [Path.cwd()] if options.module else []
+    """What the child may read beside the source: labels, an ONNX file's weights, the author's module."""
+    found = [*files_beside(path.resolve()), *([Path.cwd()] if options.module else [])]
     if kind is KINDS[ONNX]:
         with suppress(ValueError, OSError):  # which the source's loader says better
             found += external_files(path.resolve())

@@ -8,7 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
+from export.kinds import KERAS_2, KINDS
+from export.sources.labels_beside import files_beside
 from export.sources.source import Options, Prelude
+from export.workshop.client import Environment, held_source
 from model_store.errors import ExportRefused
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
@@ -86,6 +89,15 @@ def test_a_teachable_machine_file_is_described_with_the_labels_beside_it(taught)
     assert description.route == "Keras 2 Sequential (legacy HDF5), by tf_keras and a SavedModel"
     assert description.versions.keys() == {"tf_keras", "tensorflow", "tf2onnx", "onnx"}
     assert description.parameters > 400
+
+
+def test_the_labels_are_read_behind_the_fence_too_but_no_link_is_followed(teachable_machine):
+    with held_source(KINDS[KERAS_2], teachable_machine, NOTHING, Environment()) as source:
+        assert source.describe().class_labels == ("cat", "dog", "owl")
+    folder = teachable_machine.parent / "linked"
+    folder.mkdir()
+    (folder / "labels.txt").symlink_to(teachable_machine.parent / "labels.txt")
+    assert files_beside(folder / "keras_model.h5") == ()
 
 
 def test_the_layers_of_its_nested_models_are_seen_to_the_last(taught):
