@@ -7,21 +7,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from export.archiving import archive
 from export.exporter import export
 from export.flags import make_parser
-from export.graph.trials import table_of
-from export.parity.measure import OutputParity
-from export.publish import Published
 from export.request import read_request
+from export.showing import show, show_archive, to_json
+from model_store.errors import InvalidRequest
 from model_store.opening import open_seal, open_store
 from model_store.ports import ModelStore
-from model_store.store import check_name, leave_open
+from model_store.store import Store, check_name, leave_open
 
 Step = Callable[[str], None]
 
@@ -34,69 +31,22 @@ def main(arguments: Sequence[str]) -> int:
     seal = open_seal(flags.sign_key) if flags.sign_key else leave_open
     # Progress goes to standard error, so that --json is alone on standard output.
     with _steps(Console(file=sys.stderr, highlight=False)) as step:
+        if flags.to == "mar":
+            archived = archive(read_request(flags), _folder_of(store, flags.store), step)
+            show_archive(archived, is_json=flags.json)
+            return 0
         published = export(read_request(flags), store, step, seal)
     if flags.json:
-        print(json.dumps(_to_json(published, store)))
+        print(json.dumps(to_json(published, store)))
     else:
-        _show(published, store)
+        show(published, store)
     return 0
 
 
-def _to_json(published: Published, store: ModelStore) -> dict[str, Any]:
-    choice = published.findings.choice
-    return {
-        "model": published.model.name,
-        "version": published.model.number,
-        "folder": store.place(published.model),
-        "route": published.findings.description.route,
-        "notes": list(published.findings.notes),
-        "parity": published.findings.report.to_json(),
-        "trials": choice.to_json()["trials"] if choice else [],
-    }
-
-
-def _show(published: Published, store: ModelStore) -> None:
-    out = Console(highlight=False)
-    findings = published.findings
-    place = escape(store.place(published.model))
-    out.print(f"\n[bold green]{published.model}[/] published in {place}\n")
-    facts = Table.grid(padding=(0, 2))
-    for name, text in _facts(published):
-        facts.add_row(name, escape(text))
-    out.print(facts)
-    table = Table(title="parity with the source model", title_justify="left")
-    for heading in ("output", "batch", "rows", "max abs difference", "top-1 agreement", ""):
-        table.add_column(heading, justify="left" if heading in ("output", "") else "right")
-    for output in findings.report.outputs:
-        table.add_row(*_row(output))
-    out.print(table)
-    if findings.choice is not None:
-        out.print(table_of(findings.choice))
-    for note in findings.notes:
-        out.print(f"[yellow]note[/]  {escape(note)}")
-
-
-def _facts(published: Published) -> Iterator[tuple[str, str]]:
-    findings = published.findings
-    sizes = ", ".join(
-        f"{name} {digest.bytes:,} bytes"
-        for name, digest in published.files.items()
-        if name.endswith((".onnx", ".pb"))
-    )
-    yield "route", findings.description.route
-    yield "model", f"{findings.description.parameters:,} parameters, {sizes}"
-    yield "input", "; ".join(str(spec) for spec in findings.held.wire.inputs)
-    yield "output", "; ".join(str(spec) for spec in findings.held.wire.own.outputs)
-    yield "classes", ", ".join(published.labels[:12]) or "no labels"
-    yield "samples", findings.report.samples
-
-
-def _row(output: OutputParity) -> tuple[str, ...]:
-    top1 = "-" if output.top1_agreement is None else f"{output.top1_agreement:.2%}"
-    name = f"{output.name} ({output.case})" if output.case else output.name
-    batch = "-" if output.batch is None else str(output.batch)
-    verdict = "[green]equal[/]" if output.passed else "[red]differs[/]"
-    return escape(name), batch, str(output.rows), f"{output.max_abs_error:.2e}", top1, verdict
+def _folder_of(store: ModelStore, place: str) -> Store:
+    if not isinstance(store, Store):
+        raise InvalidRequest(f"--to mar writes beside the store, which must be a folder: {place}")
+    return store
 
 
 @contextmanager

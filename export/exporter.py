@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,17 @@ def export(
         ExportRefused: The source cannot be loaded or converted, or is not equal afterwards.
         InvalidRequest: A flag's value makes no sense.
     """
+    with loaded(request, step) as (kind, source):
+        return export_held(request, kind, source, store, step, seal=seal)
+
+
+@contextmanager
+def loaded(request: ExportRequest, step: Step) -> Iterator[tuple[Kind, HeldSource]]:
+    """The source that is asked for, inspected and loaded in a process of its own.
+
+    Raises:
+        ExportRefused: It cannot be, or would do harm.
+    """
     step(f"looking at {request.source.name}")
     name = sniff(request.source)
     check(request.source, name, is_trusted=request.options.is_trusted)
@@ -57,7 +69,7 @@ def export(
     step(f"loading {request.source.name} ({kind.title})")
     environment = environment_of(request, kind)
     with held_source(kind, request.source, request.options, environment) as source:
-        return export_held(request, kind, source, store, step, seal=seal)
+        yield kind, source
 
 
 def export_held(
@@ -70,6 +82,19 @@ def export_held(
     seal: Seal = leave_open,
 ) -> Published:
     """Everything after the loading; raises as ``export`` does."""
+    request, held = prepare(request, kind, source)
+    with store.publishing(request.name, seal) as (folder, publish):
+        findings = _make(request, held, folder, step)
+        step("publishing")
+        return write_version(request, findings, folder, publish)
+
+
+def prepare(request: ExportRequest, kind: Kind, source: HeldSource) -> tuple[ExportRequest, Held]:
+    """What the source tells added to the request, and all that is known before a conversion.
+
+    Raises:
+        ExportRefused: Contract, samples or labels do not fit the source.
+    """
     description = source.describe()
     signature = choose_signature(description, request.signature)
     own = description.signatures[signature]
@@ -79,11 +104,7 @@ def export_held(
     golden = find_golden(trials, wire.reference(source))
     check_labels(request.labels, golden[1])
     notes = (*request.notes, *compared_pixels(request, wire, source))
-    held = Held(kind, source, wire, trials, golden, classes, notes)
-    with store.publishing(request.name, seal) as (folder, publish):
-        findings = _make(request, held, folder, step)
-        step("publishing")
-        return write_version(request, findings, folder, publish)
+    return request, Held(kind, source, wire, trials, golden, classes, notes)
 
 
 def environment_of(request: ExportRequest, kind: Kind) -> Environment:

@@ -22,7 +22,7 @@ from model_store.errors import BadVersion, ExportRefused, InvalidRequest
 # What the single flags change where no preset is named.
 PLAIN = Preset("pictures as they are", (1.0,), (0.0,))
 
-Target = Literal["onnx", "saved_model", "both"]
+Target = Literal["onnx", "saved_model", "both", "mar"]
 
 # Any of these says that the model takes pictures.
 _CONTRACT_FLAGS = (
