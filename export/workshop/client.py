@@ -184,10 +184,11 @@ class HeldSource:
         except (ValueError, AttributeError, RecursionError) as error:
             raise ExportRefused(f"{self._title}: its process says what it must not") from error
         if missing is not None:
-            extra = self.kind.framework
+            framework = self.kind.framework
+            extra = "export-torch" if framework == "torch" else "export"
             raise EaselError(
-                f"{missing} is not installed; run: pip install 'easel[export-{extra}]', or name "
-                f"the environment that has it with --python {extra}=PATH"
+                f"{missing} is not installed; run: pip install 'easel[{extra}]', or name "
+                f"the environment that has it with --python {framework}=PATH"
             )
         if refused is not None:
             raise ExportRefused(str(refused))
