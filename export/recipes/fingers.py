@@ -91,7 +91,8 @@ def measure(model: Running) -> str:
 
 def main() -> None:
     """Fetch, export, measure."""
-    work, store = running.folders("fingers", __doc__)
+    flags = running.read_flags("fingers", __doc__)
+    work, store = flags.work, flags.store
     work.mkdir(parents=True, exist_ok=True)
     source = work / "hand_landmark_full.tflite"
     source.write_bytes(read_network(fetch(PACKAGE)))

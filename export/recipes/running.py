@@ -20,8 +20,23 @@ from model_store.spec import ModelVersion
 from model_store.store import Store
 
 
-def folders(name: str, description: str | None) -> tuple[Path, Path]:
-    """Read the flags of a recipe: where its files go, and the store it publishes to."""
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What a recipe is told.
+
+    Attributes:
+        work: Where its files go.
+        store: Where it is published.
+        is_trained: Take the trained model that lies beside the recipe.
+    """
+
+    work: Path
+    store: Path
+    is_trained: bool = False
+
+
+def read_flags(name: str, description: str | None, trained: Path | None = None) -> Flags:
+    """Read the flags of a recipe; *trained* is what lies beside one that trains."""
     parser = argparse.ArgumentParser(
         description=description, prog=f"python -m export.recipes.{name}"
     )
@@ -31,8 +46,12 @@ def folders(name: str, description: str | None) -> tuple[Path, Path]:
     parser.add_argument(
         "--store", type=Path, default=Path("build/models"), help="where it is published"
     )
-    flags = parser.parse_args()
-    return flags.work, flags.store
+    if trained is not None:
+        parser.add_argument(
+            "--trained", action="store_true", help=f"take {trained.name} as it is; do not train"
+        )
+    given = parser.parse_args()
+    return Flags(given.work, given.store, trained is not None and given.trained)
 
 
 def recipe(main: Callable[[], None]) -> None:

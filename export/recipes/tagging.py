@@ -129,7 +129,8 @@ def measure(model: Running, photographs: Sequence[Photograph]) -> str:
 
 def main() -> None:
     """Fetch, export, measure."""
-    work, store = running.folders("tagging", __doc__)
+    flags = running.read_flags("tagging", __doc__)
+    work, store = flags.work, flags.store
     unpack(work)
     photographs = animals.load(fetch(animals.PACKAGE))
     tensors = [to_tensor(photograph.content, CONTRACT) for photograph in photographs]
