@@ -38,6 +38,18 @@ def test_a_bundled_version_travels_with_a_proof_that_passed(model):
 
 
 @pytest.mark.parametrize("model", VERSIONS, ids=str)
+def test_a_bundled_version_is_as_an_export_of_today_leaves_it(model):
+    manifest = STORE.manifest(model)
+    proof = json.loads((STORE.folder(model) / manifest.parity_file).read_text())
+    assert proof["schema"] == 1
+    assert proof["versions"].items() <= manifest.exporter.items()
+    assert "parity.html" in manifest.files
+    assert manifest.author
+    assert manifest.licence
+    assert manifest.source.keys() >= {"file", "kind", "route", "sha256"}
+
+
+@pytest.mark.parametrize("model", VERSIONS, ids=str)
 def test_golden_samples_fit_the_signature_and_the_labels(model):
     manifest = STORE.manifest(model)
     signature = manifest.signatures["serving_default"]
