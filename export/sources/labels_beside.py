@@ -34,4 +34,4 @@ def labels_beside(path: Path, signature: Signature) -> tuple[tuple[str, ...], tu
     if len(labels) not in widths:
         lines = f"it has {len(labels)} lines, and no output of the model has as many scores"
         return (), (f"{LABELS_FILE} beside it was not used: {lines}",)
-    return labels, (f"{LABELS_FILE} beside it has {len(labels)} class labels; --labels goes before",)
+    return labels, (f"{LABELS_FILE} beside it has {len(labels)} class labels; --labels would win",)

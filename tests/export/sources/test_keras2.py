@@ -85,7 +85,7 @@ def test_a_teachable_machine_file_becomes_an_equal_graph(taught, assert_same):
 def test_a_teachable_machine_file_is_described_with_the_labels_beside_it(taught):
     description = taught.describe()
     assert description.class_labels == ("cat", "dog", "owl")
-    assert description.notes == ("labels.txt beside it has 3 class labels; --labels goes before",)
+    assert description.notes == ("labels.txt beside it has 3 class labels; --labels would win",)
     assert description.route == "Keras 2 Sequential (legacy HDF5), by tf_keras and a SavedModel"
     assert description.versions.keys() == {"tf_keras", "tensorflow", "tf2onnx", "onnx"}
     assert description.parameters > 400
