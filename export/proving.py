@@ -70,7 +70,9 @@ def prove(
     versions = source.describe().versions
     reference = held.wire.reference(source)
     proof = prove_on(reference, candidate.run, held.trials, tolerances, versions=versions)
-    if not proof.report.passed:
+    report = replace(proof.report, notes=(*held.notes, *proof.report.notes))
+    proof = replace(proof, report=report)
+    if not report.passed:
         proof = replace(proof, report=_with_divergence(held, candidate, proof, tolerances))
         folder = Path(request.report or tempfile.mkdtemp(prefix="easel-refused-"))
         folder.mkdir(parents=True, exist_ok=True)

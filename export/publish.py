@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from export.graph.trials import FLOAT, Choice
+from export.parity.proof import Proof, together
 from export.parity.report import ParityReport
 from export.parity.trials import Group
 from export.proving import PARITY_FILE, Held, Proven, facts_of, write_proof
@@ -47,28 +48,26 @@ class Findings:
         return self.held.source.describe()
 
     @property
+    def proof(self) -> Proof:
+        """One proof for all targets, with every note; a second target's outputs say which it is."""
+        joined = together({each.candidate.title: each.proof for each in self.proven})
+        notes = (
+            *self.description.notes,
+            *(note for each in self.proven for note in each.candidate.notes),
+            *(self.choice.notes if self.choice else ()),
+            *joined.report.notes,
+        )
+        return replace(joined, report=replace(joined.report, notes=notes))
+
+    @property
     def report(self) -> ParityReport:
-        """One proof for all targets; the second target's outputs say which it is."""
-        first, *others = self.proven
-        outputs = list(first.proof.report.outputs)
-        for other in others:
-            title = other.candidate.title
-            outputs += [
-                replace(output, case=f"{title} {output.case}".strip())
-                for output in other.proof.report.outputs
-            ]
-        return replace(first.proof.report, outputs=tuple(outputs))
+        """What ``parity.json`` says."""
+        return self.proof.report
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of, one sentence each."""
-        return (
-            *self.held.notes,
-            *self.description.notes,
-            *(note for each in self.proven for note in each.candidate.notes),
-            *(self.choice.notes if self.choice else ()),
-            *self.report.notes,
-        )
+        return self.report.notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +117,7 @@ def write_version(
     golden = _golden_arrays(findings)
     if golden:
         np.savez_compressed(folder / GOLDEN_FILE, allow_pickle=False, **golden)
-    first = findings.proven[0]
-    whole = replace(first, proof=replace(first.proof, report=findings.report))
+    whole = replace(findings.proven[0], proof=findings.proof)
     write_proof(request, whole, folder, facts_of(findings.held))
     if request.labels:
         text = "".join(f"{label}\n" for label in request.labels)

@@ -59,7 +59,7 @@ def show_archive(archived: Archived, *, is_json: bool) -> None:
     out = Console(highlight=False)
     out.print(f"\n[bold green]{archived.model}[/] archived in {escape(str(archived.path))}\n")
     out.print(_table(report))
-    for note in (*archived.held.notes, *archived.held.source.describe().notes, *report.notes):
+    for note in (*archived.held.source.describe().notes, *report.notes):
         out.print(f"[yellow]note[/]  {escape(note)}")
 
 

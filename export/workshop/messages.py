@@ -131,8 +131,16 @@ def read_tensors(path: Path) -> Tensors:
         ExportRefused: It is something else.
     """
     try:
+        _refuse_packed(path)
         with np.load(path, allow_pickle=False) as archive:
             names = [str(name) for name in archive["names"]]
             return {name: archive[f"t{index}"] for index, name in enumerate(names)}
     except _NOT_AN_NPZ as error:
         raise ExportRefused(f"the source's process left no arrays: {error}") from error
+
+
+def _refuse_packed(path: Path) -> None:
+    """``write_tensors`` packs nothing: what would grow when it is unpacked is not ours to read."""
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("its arrays are packed")

@@ -156,6 +156,14 @@ def test_the_proof_covers_every_output_at_every_batch_size(export, request_of, t
     assert proof["max_abs_error"] == exported.findings.report.max_abs_error < 1e-5
 
 
+def test_what_was_found_out_on_the_way_stands_in_the_proof_once(export, request_of, tiny):
+    path, source = tiny
+    exported, _ = export(request_of(path, notes=("preprocessing: the same pixels",)), source)
+    notes = exported.findings.notes
+    assert notes.count("preprocessing: the same pixels") == 1
+    assert tuple(exported.findings.report.to_json()["notes"]) == notes
+
+
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
 def test_two_outputs_are_published_by_name(export, request_of, load, functional, suffix, store):
     exported, _ = export(*_two_heads(request_of, load, functional, suffix))

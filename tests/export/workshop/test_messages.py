@@ -78,3 +78,10 @@ def test_what_holds_no_arrays_is_refused(tmp_path: Path, content: bytes):
     path.write_bytes(content)
     with pytest.raises(ExportRefused, match="left no arrays"):
         read_tensors(path)
+
+
+def test_arrays_that_would_grow_when_they_are_unpacked_are_refused(tmp_path: Path):
+    path = tmp_path / "outputs.npz"
+    np.savez_compressed(path, names=np.array(["a"]), t0=np.zeros(100_000))
+    with pytest.raises(ExportRefused, match="its arrays are packed"):
+        read_tensors(path)
