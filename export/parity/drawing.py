@@ -36,7 +36,7 @@ def histogram(output: OutputEvidence) -> Html:
         return _LEFT + slot * at + (_APART if at else 0.0)
 
     def bar(at: int, height: int) -> Html:
-        is_bad = _edge(first + at - 1) >= output.atol > 0 or at == len(counts) + 1
+        is_bad = at == len(counts) + 1 or (at > 0 and output.beyond[first + at - 1] > 0)
         size = max((bottom - _TOP) * height / tallest, 1.5 if height else 0)
         kind = "bar equal" if at == 0 else ("bar beyond" if is_bad else "bar")
         return element(
@@ -62,7 +62,7 @@ def histogram(output: OutputEvidence) -> Html:
     edge = (log10(output.atol) - DECADES[0]) * BINS_PER_DECADE - first if output.atol > 0 else -1
     if 0 <= edge <= len(counts):
         x = place(1) + slot * edge
-        marks += [_line(x, _TOP - 6, x, bottom, "limit"), _beside(x, "tolerance")]
+        marks += [_line(x, _TOP - 6, x, bottom, "limit"), _beside(x, "absolute tolerance")]
     axis = _line(_LEFT, bottom, WIDTH - _RIGHT, bottom, "axis")
     return _picture(f"Absolute differences of {output.name}", *drawn, axis, *marks)
 
@@ -118,11 +118,6 @@ def _span(output: OutputEvidence) -> tuple[int, int]:
         return 0, BINS_PER_DECADE
     decades = floor(occupied.min() / BINS_PER_DECADE), ceil((occupied.max() + 1) / BINS_PER_DECADE)
     return decades[0] * BINS_PER_DECADE, decades[1] * BINS_PER_DECADE
-
-
-def _edge(at: int) -> float:
-    """The smallest error in a bin."""
-    return float(10.0 ** (DECADES[0] + at / BINS_PER_DECADE))
 
 
 def _step(bins: int) -> int:

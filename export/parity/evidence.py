@@ -33,6 +33,7 @@ class OutputEvidence:
     Attributes:
         name: The output.
         errors: How many there are in each quarter of a decade, from the first of DECADES.
+        beyond: How many of those are beyond the tolerance, which grows with the numbers.
         equal: How many numbers were exactly equal.
         unsayable: How many differ as no number can say.
         want: Some of the source's numbers; float64[n].
@@ -43,6 +44,7 @@ class OutputEvidence:
 
     name: str
     errors: NDArray[np.int64]
+    beyond: NDArray[np.int64]
     equal: int
     unsayable: int
     want: Floats
@@ -92,14 +94,17 @@ class Evidence:
     excess: float = inf
 
 
+def _no_errors() -> NDArray[np.int64]:
+    return np.zeros((DECADES[1] - DECADES[0]) * BINS_PER_DECADE, np.int64)
+
+
 @dataclass(slots=True)
 class _Output:
     """An output's errors while they are being counted."""
 
     atol: float
-    errors: NDArray[np.int64] = field(
-        default_factory=lambda: np.zeros((DECADES[1] - DECADES[0]) * BINS_PER_DECADE, np.int64)
-    )
+    errors: NDArray[np.int64] = field(default_factory=_no_errors)
+    beyond: NDArray[np.int64] = field(default_factory=_no_errors)
     equal: int = 0
     unsayable: int = 0
     points: list[Floats] = field(default_factory=list)
@@ -153,7 +158,13 @@ class Gathering:
         """All that was gathered."""
         outputs = [
             OutputEvidence(
-                name, found.errors, found.equal, found.unsayable, *_points(found), found.atol
+                name,
+                found.errors,
+                found.beyond,
+                found.equal,
+                found.unsayable,
+                *_points(found),
+                found.atol,
             )
             for name, found in sorted(self._outputs.items())
         ]
@@ -195,10 +206,9 @@ def _count(output: _Output, difference: Difference) -> None:
     is_sayable = np.isfinite(error)
     output.equal += int((error == 0).sum())
     output.unsayable += int((~is_sayable).sum())
-    sizes = np.log10(error[is_sayable & (error > 0)])
-    bins = np.floor((sizes - DECADES[0]) * BINS_PER_DECADE).astype(np.int64)
-    last = len(output.errors) - 1
-    output.errors += np.bincount(np.clip(bins, 0, last), minlength=last + 1)
+    is_error = is_sayable & (error > 0)
+    output.errors += _in_bins(error[is_error])
+    output.beyond += _in_bins(error[is_error & ~difference.is_close.ravel()])
     if difference.want.dtype.kind == "S" or not error.size:
         return
     shown = np.unique(np.linspace(0, error.size - 1, _POINTS_PER_CALL).astype(np.intp))
@@ -206,6 +216,12 @@ def _count(output: _Output, difference: Difference) -> None:
     is_far = ~difference.is_close.ravel()[shown]
     pairs = np.stack([difference.want.ravel()[shown], difference.got.ravel()[shown], is_far])
     output.points.append(pairs[:, np.isfinite(pairs).all(axis=0)])
+
+
+def _in_bins(errors: Floats) -> NDArray[np.int64]:
+    last = (DECADES[1] - DECADES[0]) * BINS_PER_DECADE - 1
+    bins = np.floor((np.log10(errors) - DECADES[0]) * BINS_PER_DECADE).astype(np.int64)
+    return np.bincount(np.clip(bins, 0, last), minlength=last + 1)
 
 
 def _points(output: _Output) -> tuple[Floats, Floats, NDArray[np.bool_]]:

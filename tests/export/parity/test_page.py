@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.parity import Divergence, from_samples, prove_on, seeded
-from export.parity.evidence import Evidence
+from export.parity.drawing import histogram
+from export.parity.evidence import Evidence, Gathering
 from export.parity.page import About, to_html, write_html
 from export.parity.report import ParityReport
 from export.parity.tolerance import LOOSE, STANDARD
@@ -198,3 +199,12 @@ def test_a_report_that_compared_nothing_still_has_a_page(tmp_path):
     report = ParityReport(STANDARD, "nothing", ())
     write_html(report, Evidence(), tmp_path / "parity.html", About())
     assert "There was nothing to compare." in (tmp_path / "parity.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("first", "is_red"), [(200.001, False), (201.0, True)])
+def test_a_bar_is_red_where_numbers_are_beyond_the_tolerance_and_not_by_their_size(first, is_red):
+    gathering = Gathering(STANDARD)
+    want = {"y": np.float32([[200.0, 1.0]])}
+    gathering.add({"x": np.float32([[0]])}, want, {"y": np.float32([[first, 1.0]])}, 1)
+    (output,) = gathering.evidence().outputs
+    assert ('class="bar beyond"' in str(histogram(output))) is is_red
