@@ -46,13 +46,21 @@ def main() -> int:
             raise
         extra = _EXTRAS.get(arguments[0], "serving,adapter")
         return _fail(arguments, f"{error.name} is not installed; run: pip install 'easel[{extra}]'")
-    except EaselError as error:
-        return _fail(arguments, str(error), 2 if isinstance(error, InvalidRequest) else 1)
     except BrokenPipeError:  # the reader of our output has gone, as in `easel ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (EaselError, OSError) as error:
+        return _fail(arguments, _words(error), 2 if isinstance(error, InvalidRequest) else 1)
     except KeyboardInterrupt:
         return 130
+
+
+def _words(error: EaselError | OSError) -> str:
+    """Ours as they are; of the system's what it refused and where, such as a full disk."""
+    if isinstance(error, EaselError):
+        return str(error)
+    places = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return ": ".join([*places[-1:], error.strerror or str(error) or type(error).__name__])
 
 
 def _fail(arguments: Sequence[str], message: str, status: int = 1) -> int:

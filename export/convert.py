@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -37,6 +38,7 @@ class Candidate:
         signatures: What it takes and gives, by signature name.
         notes: What a person should know of.
         graph: The ONNX file; None if it is none.
+        others: As ``run``, for signatures that nobody asked for and that are in it all the same.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Candidate:
     signatures: Mapping[str, Signature]
     notes: tuple[str, ...] = ()
     graph: Path | None = None
+    others: Mapping[str, Callable[[Tensors], Tensors]] = field(default_factory=dict)
 
 
 def make_onnx(
@@ -113,12 +116,10 @@ def made_saved_model(
     notes = source.to_saved_model(_fresh(source.folder / "saved_model"), by_signature)
     _take(source.folder / "saved_model", folder)
     with held_source(KINDS[SAVED_MODEL], folder, Options(), environment) as loaded:
-        yield Candidate(
-            "SavedModel",
-            lambda tensors: loaded.run(wire.signature, tensors),
-            loaded.describe().signatures,
-            notes,
-        )
+        signatures = loaded.describe().signatures
+        runs = {name: partial(loaded.run, name) for name in signatures}
+        run = runs.pop(wire.signature)
+        yield Candidate("SavedModel", run, signatures, notes, others=runs)
 
 
 def _fresh(folder: Path) -> Path:

@@ -24,6 +24,7 @@ from export.publish import Findings, Published, check_labels, golden_rows, write
 from export.refining import refine
 from export.request import ExportRequest
 from export.samples import read_samples
+from export.signatures import left_out, with_others
 from export.sniff import sniff
 from export.tensors import Tensors
 from export.wire import Wire, choose_signature, make_wire
@@ -104,7 +105,10 @@ def prepare(request: ExportRequest, kind: Kind, source: HeldSource) -> tuple[Exp
     golden = find_golden(trials, wire.reference(source))
     check_labels(request.labels, golden[1])
     notes = (*request.notes, *compared_pixels(request, wire, source))
-    return request, Held(kind, source, wire, trials, golden, classes, notes)
+    held = Held(kind, source, wire, trials, golden, classes, notes)
+    if request.target != "saved_model":
+        held = replace(held, notes=(*notes, *left_out(held)))
+    return request, held
 
 
 def environment_of(request: ExportRequest, kind: Kind) -> Environment:
@@ -164,5 +168,5 @@ def _make(request: ExportRequest, held: Held, folder: Path, step: Step) -> Findi
         step("making a SavedModel")
         environment = environment_of(request, KINDS[SAVED_MODEL])
         with made_saved_model(held.source, held.wire, folder, environment) as candidate:
-            proven.append(prove(request, held, tell(candidate)))
+            proven += with_others(held, prove(request, held, tell(candidate)))
     return Findings(held, tuple(proven), choice)

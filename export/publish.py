@@ -135,18 +135,23 @@ def _golden_arrays(findings: Findings) -> Tensors:
         outputs = findings.proven[0].candidate.run(inputs)
     if any(tensor.dtype.kind == "V" for tensor in (*inputs.values(), *outputs.values())):
         return {}
-    name = findings.held.wire.signature
-    prefix = "" if name == DEFAULT_SIGNATURE or len(_signatures(findings)) == 2 else f"{name}/"
+    name, signatures = findings.held.wire.signature, _signatures(findings)
+    # The very one, not one that takes and gives the same.
+    is_usual = signatures.get(DEFAULT_SIGNATURE) is signatures[name]
+    prefix = "" if is_usual else f"{name}/"
     named = {f"{prefix}input:{key}": tensor for key, tensor in inputs.items()}
     return named | {f"{prefix}output:{key}": tensor for key, tensor in outputs.items()}
 
 
 def _signatures(findings: Findings) -> Mapping[str, Signature]:
     """What the server is promised: for ONNX one way to call it, under the usual name too."""
-    first = findings.proven[0]
-    is_row_wise = first.proof.is_row_wise
+    first, *others = findings.proven
+    proofs = {name: each.proof for each in others for name in each.candidate.signatures}
+    proofs[findings.held.wire.signature] = first.proof
+    # One without a proof gets no company: nobody knows what its rows do to each other.
+    is_row_wise = {name: proof.is_row_wise for name, proof in proofs.items()}
     found = {
-        name: replace(signature, is_row_wise=signature.is_row_wise and is_row_wise)
+        name: replace(signature, is_row_wise=signature.is_row_wise and is_row_wise.get(name, False))
         for name, signature in first.candidate.signatures.items()
     }
     if len(found) == 1 and DEFAULT_SIGNATURE not in found:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from export.graph import trials
 from export.graph.trials import Margins, Wants
+from export.kinds import KINDS
 from export.presets import PRESETS, Preset, contract_of
 from export.scaling import Scaling, parse_numbers
 from export.sources.source import Options
@@ -109,7 +110,7 @@ def read_request(flags: argparse.Namespace) -> ExportRequest:
         report=flags.report,
         signature=flags.signature,
         options=read_options(flags),
-        pythons=dict(_pair("--python", text) for text in flags.python),
+        pythons=dict(_python(text) for text in flags.python),
         time_limit_s=flags.time_limit,
         tag=flags.tag,
         licence=flags.license,
@@ -172,8 +173,10 @@ def read_labels(path: Path | None) -> tuple[str, ...]:
     try:
         # Editors on Windows begin UTF-8 files with a byte order mark.
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExportRefused(f"--labels {path}: {error}") from error
+    except OSError as error:
+        raise ExportRefused(f"--labels {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ExportRefused(f"--labels {path}: give UTF-8 text, one class name a line") from error
     numbered = [line.partition(" ") for line in lines]
     if all(number == str(index) and name for index, (number, _, name) in enumerate(numbered)):
         lines = [name for _, _, name in numbered]
@@ -211,6 +214,14 @@ def _pair(flag: str, text: str) -> tuple[str, str]:
     if not equals or not name or not value:
         raise InvalidRequest(f"{flag} {text}: write NAME=VALUE")
     return name, value
+
+
+def _python(text: str) -> tuple[str, str]:
+    framework, path = _pair("--python", text)
+    known = sorted({kind.framework for kind in KINDS.values()})
+    if framework not in known:
+        raise InvalidRequest(f"--python {text}: the frameworks are {', '.join(known)}")
+    return framework, path
 
 
 def _shape(text: str) -> tuple[str, tuple[int | None, ...]]:

@@ -20,10 +20,10 @@ from model_store.spec import TensorSpec
 # An array of this name, that is no input, holds the right class of each row.
 CLASSES = "labels"
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
-# What numpy raises for a missing file, other formats, a missing array and damage; a TypeError
+# What numpy raises for other formats, a missing array and damage; a TypeError
 # is an .npy file, which is no archive.
 _NOT_AN_NPZ = (
-    OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
+    ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 
@@ -76,14 +76,20 @@ def _names(specs: tuple[TensorSpec, ...]) -> str:
 
 
 def _read_archive(path: Path, specs: tuple[TensorSpec, ...]) -> tuple[Tensors, NDArray[Any] | None]:
+    wanted = f"give a folder of pictures, or an .npz with {_names(specs)}"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            if missing := [spec.name for spec in specs if spec.name not in archive]:
+                held = ", ".join(map(repr, archive.files[:8])) or "none"
+                raise ExportRefused(
+                    f"--samples {path}: {wanted}; of its arrays ({held}) none is {missing[0]!r}"
+                )
             tensors = {spec.name: archive[spec.name] for spec in specs}
             classes = archive[CLASSES] if CLASSES in archive and CLASSES not in tensors else None
-    except _NOT_AN_NPZ as error:
-        raise ExportRefused(
-            f"--samples {path}: give a folder of pictures, or an .npz with {_names(specs)}: {error}"
-        ) from error
+    except OSError as error:
+        raise ExportRefused(f"--samples {path}: {wanted}: {error.strerror or error}") from error
+    except _NOT_AN_NPZ as error:  # numpy's own words advise to unpickle
+        raise ExportRefused(f"--samples {path}: {wanted}; this is neither") from error
     rows = {len(tensor) for tensor in tensors.values() if tensor.ndim}
     if classes is not None and (
         classes.dtype.kind not in "iu" or {classes.shape} != {(n,) for n in rows}
@@ -106,7 +112,9 @@ def pictures_in(folder: Path) -> tuple[Path, ...]:
 def _read_pictures(folder: Path, contract: ImageContract) -> NDArray[np.uint8]:
     paths = pictures_in(folder)
     if not paths:
-        raise ExportRefused(f"--samples {folder}: no pictures in it")
+        is_nested = any(path.is_dir() for path in folder.iterdir())
+        nested = "; folders in it are not looked into: put the pictures side by side"
+        raise ExportRefused(f"--samples {folder}: no pictures in it{nested if is_nested else ''}")
     tensors = []
     for path in paths:
         try:

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from export.cli import main
 from model_store.changing import check_parity
@@ -125,6 +127,20 @@ def test_a_source_that_is_refused_is_status_1_with_the_step_and_the_reason(tmp_p
     assert "no kind of model that is known here" in reason
     assert "Traceback" not in done.stderr
     assert not store.exists()
+
+
+def test_a_store_that_cannot_be_written_is_status_1_in_one_line(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    tiny = tmp_path / "tiny.onnx"
+    x, y = (helper.make_tensor_value_info(name, 1, ("N", 2)) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+    imports = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=9), tiny)
+    done = easel(tiny, "--name", "tiny", "--store", file)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == f"easel export: {file}/tiny: Not a directory"
 
 
 def test_a_contract_that_does_not_fit_is_refused_and_publishes_nothing(source, root, capsys):

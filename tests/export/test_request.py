@@ -65,7 +65,7 @@ def test_twelve_numbered_lines_are_twelve_names(labels_file):
         ("cat\n\ndog\n", "line 2 is empty"),
         ("0 cat\n1  \n", "line 2 is empty"),
         ("cat\n \n", "line 2 is empty"),
-        (b"\xff\xfec\0a\0t\0", "utf-8"),
+        (b"\xff\xfec\0a\0t\0", "give UTF-8 text, one class name a line"),
     ],
 )
 def test_labels_that_cannot_be_right_are_refused(labels_file, content, complaint):
@@ -197,6 +197,7 @@ def test_what_the_file_does_not_say_is_read():
         (["--shape", "a=1,,2"], "an axis is a number"),
         (["--dtype", "float32"], "--dtype float32: write NAME=VALUE"),
         (["--python", "=x"], "--python =x: write NAME=VALUE"),
+        (["--python", "jax=x"], "the frameworks are keras, onnx, tensorflow, torch"),
     ],
 )
 def test_what_cannot_be_meant_was_used_wrongly(arguments, complaint):

@@ -69,6 +69,27 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         read_samples(tmp_path, specs(DIGIT), DIGIT)
 
 
+def test_pictures_in_folders_of_the_folder_are_said_not_to_count(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.png").write_bytes(encode(three()))
+    with pytest.raises(ExportRefused, match="no pictures in it; folders in it are not looked into"):
+        read_samples(tmp_path, specs(DIGIT), DIGIT)
+
+
+def test_an_archive_with_other_arrays_is_refused_with_their_names(tmp_path):
+    path = tmp_path / "samples.npz"
+    np.savez(path, x=np.zeros(3), y=np.zeros(3))
+    with pytest.raises(ExportRefused, match=r"of its arrays \('x', 'y'\) none is 'image'"):
+        read_samples(path, specs(GREY), GREY)
+
+
+def test_nobody_is_advised_to_unpickle_a_picture(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(encode(three()))
+    with pytest.raises(ExportRefused, match="array 'image'; this is neither$"):
+        read_samples(path, specs(GREY), GREY)
+
+
 def test_an_archive_holds_the_tensors_under_the_inputs_name(tmp_path):
     path = tmp_path / "samples.npz"
     rows = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28, 1)

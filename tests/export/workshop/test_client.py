@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from export.sources.source import Options, Prelude
 from export.workshop.client import Environment, held_source
 from model_store.errors import EaselError, ExportRefused
 
+ROOT = Path(__file__).parents[3]
 KIND = Kind("a source of the tests", "tests.export.workshop.sources_that_misbehave", "test")
 OPTIONS = Options(shapes={"x": (None, 2), "y:0/z": (None,)})
 
@@ -85,6 +88,20 @@ def test_a_framework_that_is_not_there_is_named_with_the_remedy(path: Path):
     with (
         pytest.raises(EaselError, match=r"tensorflux is not installed; .*--python test=PATH"),
         held_source(KIND, path, OPTIONS, Environment()),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("framework", "extra"), [("keras", "export"), ("torch", "export-torch")])
+def test_the_remedy_names_an_extra_that_there_is(path: Path, framework, extra):
+    path.write_text("misses")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert extra in extras
+    with (
+        pytest.raises(EaselError, match=rf"pip install 'easel\[{extra}\]'"),
+        held_source(replace(KIND, framework=framework), path, OPTIONS, Environment()),
     ):
         pass
 
