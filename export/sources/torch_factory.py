@@ -82,19 +82,29 @@ def _some(items: list[str], joint: str = ", ") -> str:
     return joint.join(items[:_SHOWN]) + more
 
 
-def read_state(path: Path) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
+def read_state(
+    path: Path, *, is_trusted: bool = False
+) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     """A file's tensors by name, out of the checkpoint around them if there is one, and notes.
+
+    Args:
+        path: What ``torch.save`` wrote.
+        is_trusted: Whether the file may run code, as that of a whole module does.
 
     Raises:
         ExportRefused: It holds more than tensors and plain values, such as a whole module.
     """
     with refusing(
-        f"{path.name} is no state dict that can be read without running code",
+        f"{path.name} is no state dict that can be read"
+        + ("" if is_trusted else " without running code"),
         "save torch.save(model.state_dict(), ...) and give --module package.module:factory, or "
         "save torch.export.save(torch.export.export(model, ...), 'model.pt2')",
     ):
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        held = torch.load(path, map_location="cpu", weights_only=not is_trusted)
     notes = []
+    if isinstance(held, torch.nn.Module):
+        held = held.state_dict()
+        notes.append("its numbers are read from a whole module that was pickled")
     for name in _INSIDE:
         if isinstance(held, dict) and isinstance(held.get(name), dict):
             held = held[name]

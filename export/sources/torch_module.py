@@ -165,7 +165,7 @@ def load(path: Path, options: Options) -> ModuleSource:
     Raises:
         ExportRefused: Module, file and shapes do not fit each other; says what to give.
     """
-    state, notes = read_state(path)
+    state, notes = read_state(path, is_trusted=options.is_trusted and bool(options.module))
     if not options.module:
         raise ExportRefused(
             f"{path.name} is a state dict: numbers without the network; give --module "

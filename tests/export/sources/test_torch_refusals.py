@@ -208,6 +208,13 @@ def test_a_whole_pickled_module_is_refused_with_both_ways_out(tmp_path):
         load_state(tmp_path / "whole.pt", CNN)
 
 
+def test_a_trusted_whole_module_gives_its_numbers_to_the_authors_network(tmp_path):
+    torch.save(CNN.make(), tmp_path / "whole.pt")
+    options = Options(module=CNN.module, shapes=CNN.shapes, is_trusted=True)
+    source = torch_module.load(tmp_path / "whole.pt", options)
+    assert source.describe().notes == ("its numbers are read from a whole module that was pickled",)
+
+
 def test_a_pickle_that_wants_to_act_does_not(tmp_path):
     torch.save({"weight": Planted(tmp_path / "ran")}, tmp_path / "evil.pth")
     with pytest.raises(ExportRefused, match="no state dict that can be read without running code"):
