@@ -16,7 +16,7 @@ from export.request import ExportRequest
 from export.sources.source import Options
 from export.wire import Wire
 from export.workshop.client import Environment, held_source
-from model_store.errors import ExportRefused, ServableNotFound
+from model_store.errors import ServableNotFound
 from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature
 from model_store.store import Store
 
@@ -50,11 +50,6 @@ def archive(request: ExportRequest, store: Store, step: Step) -> Archived:
         ExportRefused: The source is not PyTorch's, or the archive is not equal to it.
     """
     with loaded(request, step) as (kind, source):
-        if kind.framework != "torch":
-            raise ExportRefused(
-                f"a TorchServe archive is made of PyTorch's files; this is {kind.title}: choose "
-                "--to onnx or --to saved_model"
-            )
         request, held = prepare(request, kind, source)
         model = ModelVersion(request.name, number_of(request, store))
         target = archive_path(store.root, model)

@@ -15,14 +15,14 @@ from export.completing import completed, with_own_size
 from export.convert import Candidate, made_saved_model, make_onnx
 from export.graph.trials import Choice
 from export.inspect.inspection import check
-from export.kinds import KINDS, SAVED_MODEL, Kind
+from export.kinds import KINDS, SAVED_MODEL, TFLITE, Kind
 from export.parity.proof import Predict
 from export.parity.seeded import seeded
 from export.parity.trials import Trials, from_samples
 from export.proving import Held, Proven, prove
 from export.publish import Findings, Published, check_labels, golden_rows, write_version
 from export.refining import refine
-from export.request import ExportRequest
+from export.request import ExportRequest, Target
 from export.samples import read_samples
 from export.signatures import left_out, with_others
 from export.sniff import sniff
@@ -67,10 +67,30 @@ def loaded(request: ExportRequest, step: Step) -> Iterator[tuple[Kind, HeldSourc
     name = sniff(request.source)
     check(request.source, name, is_trusted=request.options.is_trusted)
     kind = KINDS[name]
+    check_target(kind, request.target)
     step(f"loading {request.source.name} ({kind.title})")
     environment = environment_of(request, kind)
     with held_source(kind, request.source, request.options, environment) as source:
         yield kind, source
+
+
+def check_target(kind: Kind, target: Target) -> None:
+    """Refuse before a long work what cannot become of it.
+
+    Raises:
+        ExportRefused: Only TensorFlow's own kinds become SavedModels, only PyTorch's archives.
+    """
+    is_tensorflow = kind.framework in ("keras", "tensorflow") and kind != KINDS[TFLITE]
+    if target in ("saved_model", "both") and not is_tensorflow:
+        raise ExportRefused(
+            f"{kind.title} cannot become a SavedModel: choose --to onnx, which TensorFlow "
+            "Serving's clients reach through easel serve"
+        )
+    if target == "mar" and kind.framework != "torch":
+        raise ExportRefused(
+            f"a TorchServe archive is made of PyTorch's files; this is {kind.title}: choose "
+            "--to onnx or --to saved_model"
+        )
 
 
 def export_held(

@@ -145,6 +145,8 @@ class Store:
 
     def homes(self) -> tuple[str, ...]:
         """Names of the folders that are, or were to be, a model's."""
+        if not self.root.is_dir():
+            raise ServableNotFound(f"there is no model store at {self.root}")
         names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
         return tuple(name for name in names if is_name(name))
 

@@ -205,3 +205,11 @@ def test_a_key_that_is_none_is_told_before_anything_is_loaded(source, root, tmp_
     with pytest.raises(InvalidRequest, match=r"none\.pem must be an elliptic curve key"):
         main([str(argument) for argument in arguments])
     assert not root.exists()
+
+
+def test_a_target_that_cannot_be_is_refused_before_the_source_is_loaded(tmp_path, capsys):
+    model = min(Path(ROOT, "model_store", "models", "numbers").glob("*/model.onnx"))
+    arguments = [str(model), "--name", "n", "--store", str(tmp_path / "models"), "--to", "both"]
+    with pytest.raises(ExportRefused, match="ONNX cannot become a SavedModel: choose --to onnx"):
+        main(arguments)
+    assert "loading" not in capsys.readouterr().err

@@ -318,3 +318,8 @@ def test_every_way_into_the_store_checks_the_name(store, name):
         with pytest.raises(InvalidRequest):
             enter(name)
     assert not contents(store.root)
+
+
+def test_a_store_that_is_not_there_has_no_homes(tmp_path):
+    with pytest.raises(ServableNotFound, match="there is no model store at"):
+        Store(tmp_path / "none").homes()
