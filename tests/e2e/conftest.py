@@ -14,7 +14,8 @@ CHROMIUM = (
 )
 
 
-@pytest.fixture(scope="session")
+# While Playwright runs, its event loop does, and no other test could have one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH; install Debian's package chromium")
