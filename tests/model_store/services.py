@@ -34,8 +34,10 @@ def s3_service() -> Iterator[str]:
     host, port = server.get_host_and_port()
     try:
         with configured("s3", endpoint_url=f"http://{host}:{port}", key="k", secret="s"):
-            fsspec.filesystem("s3").mkdir("shelf")
-            yield "s3://shelf"
+            # moto keeps what there is for the whole process, whichever server it was put through.
+            shelf = f"shelf-{port}"
+            fsspec.filesystem("s3").mkdir(shelf)
+            yield f"s3://{shelf}"
     finally:
         server.stop()
 

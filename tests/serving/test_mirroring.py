@@ -160,10 +160,10 @@ def test_without_fsspec_only_a_url_is_refused_and_the_extra_is_named(bucket):
 
 
 def test_a_missing_package_of_a_bucket_is_a_wrong_use(tmp_path):
-    store = ("--store", "s3://bucket/models", "--mirror_dir", str(tmp_path / "copy"))
+    store = ("--store", "abfs://bucket/models", "--mirror_dir", str(tmp_path / "copy"))
     done = command("", "serve", *store)
-    assert (done.returncode, "pip install 's3fs'" in done.stderr) == (2, True)
-    assert "pip install 's3fs'" in command("", "doctor", *store).stdout
+    assert (done.returncode, "pip install 'adlfs'" in done.stderr) == (2, True)
+    assert "pip install 'adlfs'" in command("", "doctor", *store).stdout
 
 
 def test_easel_up_says_how_a_bucket_is_served():
