@@ -24,7 +24,7 @@ _FUNCTION = Kind("the author's preprocessing", "export.sources.reference", "refe
 
 
 def compared_pixels(request: ExportRequest, wire: Wire, source: Source) -> tuple[str, ...]:
-    """What the comparison says, for people; nothing if there are no pictures or no reference.
+    """What the comparison says, for people; nothing where there is no reference.
 
     Raises:
         ExportRefused: A picture or the reference cannot be read, or makes another shape.
@@ -33,7 +33,7 @@ def compared_pixels(request: ExportRequest, wire: Wire, source: Source) -> tuple
     if contract is None or wire.prelude is None or not request.reference:
         return ()
     if samples is None or not samples.is_dir():
-        return ()
+        return (f"preprocessing: not compared with {request.reference}; give --samples FOLDER",)
     pictures = pictures_in(samples)
     reference = find_reference(request, contract, samples, pictures)
     comparison = compare_pixels(pictures, contract, wire.prelude, reference)

@@ -73,23 +73,20 @@ def make_onnx(
     checked = check(model, wanted, inputs, has_saved_model=has_saved_model)
     _save(checked.model, folder)
     signature = _in_order(signature_of(checked.model), wanted)
-    made = Candidate(
-        "ONNX",
-        dict,  # replaced when the file is opened
-        {wire.signature: replace(signature, is_row_wise=checked.is_row_wise)},
-        (*notes, *checked.notes),
-    )
-    return opened_onnx(folder / GRAPH_FILE, made)
+    signature = replace(signature, is_row_wise=checked.is_row_wise)
+    return opened_onnx(folder / GRAPH_FILE, {wire.signature: signature}, (*notes, *checked.notes))
 
 
-def opened_onnx(graph: Path, made: Candidate) -> Candidate:
-    """*made*, run by ONNX Runtime from the file *graph*.
+def opened_onnx(
+    graph: Path, signatures: Mapping[str, Signature], notes: tuple[str, ...]
+) -> Candidate:
+    """The file *graph*, run by ONNX Runtime.
 
     Raises:
         ExportRefused: ONNX Runtime cannot load it.
     """
     session = open_session(graph)
-    return replace(made, graph=graph, run=lambda tensors: run(session, tensors))
+    return Candidate("ONNX", lambda tensors: run(session, tensors), signatures, notes, graph)
 
 
 def _in_order(found: Signature, wanted: Signature) -> Signature:

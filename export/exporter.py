@@ -15,7 +15,7 @@ from export.completing import completed, with_own_size
 from export.convert import Candidate, made_saved_model, make_onnx
 from export.graph.trials import Choice
 from export.inspect.inspection import check
-from export.kinds import KINDS, SAVED_MODEL, TFLITE, Kind
+from export.kinds import KINDS, SAVED_MODEL, Kind
 from export.parity.proof import Predict
 from export.parity.seeded import seeded
 from export.parity.trials import Trials, from_samples
@@ -80,8 +80,7 @@ def check_target(kind: Kind, target: Target) -> None:
     Raises:
         ExportRefused: Only TensorFlow's own kinds become SavedModels, only PyTorch's archives.
     """
-    is_tensorflow = kind.framework in ("keras", "tensorflow") and kind != KINDS[TFLITE]
-    if target in ("saved_model", "both") and not is_tensorflow:
+    if target in ("saved_model", "both") and not kind.has_saved_model:
         raise ExportRefused(
             f"{kind.title} cannot become a SavedModel: choose --to onnx, which TensorFlow "
             "Serving's clients reach through easel serve"
@@ -179,7 +178,7 @@ def _make(request: ExportRequest, held: Held, folder: Path, step: Step) -> Findi
             held.wire,
             held.golden[0],
             folder,
-            has_saved_model=held.kind.framework in ("keras", "tensorflow"),
+            has_saved_model=held.kind.has_saved_model,
         )
         first = prove(request, held, tell(made))
         first, choice = refine(request, held, first, folder, step)

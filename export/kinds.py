@@ -23,6 +23,11 @@ class Kind:
     module: str
     framework: str
 
+    @property
+    def has_saved_model(self) -> bool:
+        """Whether it can become a SavedModel: TensorFlow's own can, but for TensorFlow Lite."""
+        return self.framework in ("keras", "tensorflow") and self != KINDS[TFLITE]
+
 
 KERAS_3, KERAS_2, KERAS_2_SAVED_MODEL = "keras-3", "keras-2", "keras-2-saved-model"
 SAVED_MODEL, GRAPH_DEF, TFLITE = "saved-model", "graph-def", "tflite"

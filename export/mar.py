@@ -26,7 +26,6 @@ from model_store.spec import ModelVersion, Signature, TensorSpec
 ARCHIVE = Kind("TorchServe archive", "export.sources.mar_archive", "torch")
 ARCHIVES_FOLDER = "torchserve"
 CONTRACT_FILE = "easel.json"
-PROGRAM_FILES = ("model.pt2", "model.pt")
 _HANDLER = Path(__file__).with_name("mar_handler.py")
 _LIMIT_S = 600
 

@@ -9,10 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
-TORCH_PT2 = "torch-pt2"
-TORCHSCRIPT = "torchscript"
-TORCH_STATE_DICT = "torch-state-dict"
-ONNX = "onnx"
+from export.kinds import ONNX, TORCH_EXPORT, TORCH_STATE_DICT, TORCHSCRIPT
 
 # How torch.save began before it wrote zip files: a number of its own, pickled.
 _OLD_TORCH_SAVE = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -34,9 +31,9 @@ def kind_of_zip(members: Collection[str]) -> str | None:
     if "archive_format" in inner and any(
         name.startswith("models/") and name.endswith(".json") for name in inner
     ):
-        return TORCH_PT2
+        return TORCH_EXPORT
     if "serialized_exported_program.json" in inner:
-        return TORCH_PT2
+        return TORCH_EXPORT
     if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):
         return TORCHSCRIPT
     if "data.pkl" in inner:

@@ -21,15 +21,15 @@ quantised graph, ``LOOSE`` stands in place of ``STANDARD``.
 from export.parity.divergence import Witness, find_divergence
 from export.parity.measure import OutputParity
 from export.parity.page import About, write_html
-from export.parity.proof import BATCH_SIZES, Predict, Proof, prove, prove_on, together
+from export.parity.proof import Predict, Proof, prove_on, together
 from export.parity.report import Divergence, ParityReport, read_report, write_report
 from export.parity.seeded import Draw, seeded
 from export.parity.tolerance import EXACT, LOOSE, STANDARD, Tolerance, Tolerances
 from export.parity.trials import MAX_BATCH, Trials, from_samples
 
 __all__ = [
-    "BATCH_SIZES", "EXACT", "LOOSE", "MAX_BATCH", "STANDARD", "About",
+    "EXACT", "LOOSE", "MAX_BATCH", "STANDARD", "About",
     "Divergence", "Draw", "OutputParity", "ParityReport", "Predict", "Proof", "Tolerance",
-    "Tolerances", "Trials", "Witness", "find_divergence", "from_samples", "prove", "prove_on",
+    "Tolerances", "Trials", "Witness", "find_divergence", "from_samples", "prove_on",
     "read_report", "seeded", "together", "write_html", "write_report",
 ]  # fmt: skip

@@ -1,8 +1,4 @@
-"""Running both models on the same inputs and comparing what they give.
-
-:func:`prove_on` is the whole proof; :func:`prove` is for plain rows and a source that is
-right whatever the batch.
-"""
+"""Running both models on the same inputs and comparing what they give."""
 
 from __future__ import annotations
 
@@ -15,12 +11,11 @@ import numpy as np
 from export.parity.evidence import Evidence, Gathering, join_evidence
 from export.parity.measure import OutputParity, compare_output, merge
 from export.parity.report import ParityReport, own_versions
-from export.parity.tolerance import STANDARD, Tolerance, Tolerances, everywhere
+from export.parity.tolerance import STANDARD, Tolerances
 from export.parity.trials import Group, Trials, calls, take
 from export.tensors import Tensors
 from model_store.errors import EaselError, ExportRefused
 
-BATCH_SIZES = (1, 2, 7)
 # Where rows see each other the source must run every call itself: fewer of them.
 MAX_JOINT_CALLS = 8
 
@@ -81,31 +76,6 @@ def prove_on(
         versions={**(versions or {}), **own_versions()},
     )
     return Proof(report, run.gathering.evidence(), run.is_row_wise)
-
-
-def prove(
-    source: Predict,
-    exported: Predict,
-    inputs: Tensors,
-    tolerance: Tolerance | Tolerances,
-    *,
-    samples: str,
-) -> ParityReport:
-    """Run the source once on all rows and the export on 1, 2 and 7 at a time, and compare.
-
-    Args:
-        source: The source model's own path, from wire tensors to outputs.
-        exported: The exported graph.
-        inputs: Wire tensors; axis 0 is the batch axis.
-        tolerance: What counts as equal.
-        samples: What the rows are, for the report.
-    """
-    known = tolerance if isinstance(tolerance, Tolerances) else everywhere(tolerance)
-    run = _Run(source, exported, known)
-    if len(next(iter(inputs.values()))):
-        group = Group(inputs, BATCH_SIZES)
-        run.compare_rows(group, source(inputs))
-    return ParityReport(known, samples, tuple(run.outputs), versions=own_versions())
 
 
 def together(proofs: Mapping[str, Proof]) -> Proof:

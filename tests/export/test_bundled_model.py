@@ -9,7 +9,6 @@ import onnxruntime as ort
 import pytest
 
 import model_store
-from export.parity import Tolerance, prove
 from export.recipes import numbers
 from model_store.preprocess import to_tensor
 from model_store.spec import ModelVersion
@@ -28,14 +27,11 @@ def session():
 def test_the_graph_still_gives_its_golden_outputs_at_every_batch_size(session):
     with np.load(STORE.folder(NUMBERS) / "golden.npz") as archive:
         golden = dict(archive)
-    report = prove(
-        lambda _: {"scores": golden["output:scores"]},
-        lambda inputs: {"scores": session.run(["scores"], dict(inputs))[0]},
-        {"image": golden["input:image"]},
-        Tolerance(),
-        samples="golden",
-    )
-    assert report.passed
+    images, want = golden["input:image"], golden["output:scores"]
+    for batch in (1, 2, 7, len(images)):
+        for at in range(0, len(images), batch):
+            (scores,) = session.run(["scores"], {"image": images[at : at + batch]})
+            np.testing.assert_allclose(scores, want[at : at + batch], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN_DRAWINGS.glob("*.*g")), ids=lambda path: path.name)

@@ -84,6 +84,10 @@ def test_an_unknown_reference_is_refused_with_what_there_is(pictures):
         compared(asked(pictures, "--reference", "nope"))
 
 
-def test_nothing_is_told_without_pictures_or_without_a_reference(pictures, tmp_path):
+def test_nothing_is_told_without_a_reference(pictures):
     assert compared(asked(pictures)) == ()
-    assert compared(asked(tmp_path / "a.npz", "--preset", "teachable-machine")) == ()
+
+
+def test_a_comparison_that_needs_pictures_says_so(tmp_path):
+    (told,) = compared(asked(tmp_path / "a.npz", "--preset", "teachable-machine"))
+    assert told == "preprocessing: not compared with teachable-machine; give --samples FOLDER"

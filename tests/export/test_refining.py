@@ -77,7 +77,9 @@ def test_nothing_is_tried_unless_it_was_asked_for(refined):
 def test_a_dense_network_that_wins_is_published_with_8_bits_and_proven_again(refined):
     first, proven, choice, graph = refined(Wants(quantize=True), {DYNAMIC: 2.0})
     assert choice.chosen.candidate == DYNAMIC
-    assert proven.candidate.graph == graph
+    assert proven.candidate.graph == graph == choice.path
+    assert [path.name for path in graph.parent.iterdir()] == ["model.onnx"]
+    assert graph.stat().st_size == choice.chosen.bytes
     assert proven.proof.report.passed
     assert proven.proof.report.tolerance.name == "loose"
     assert proven.proof.report.max_abs_error > first.proof.report.max_abs_error

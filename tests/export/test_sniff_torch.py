@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from export.sniff_torch import (
-    ONNX,
-    TORCH_PT2,
-    TORCH_STATE_DICT,
-    TORCHSCRIPT,
-    kind_of_file,
-    kind_of_zip,
-)  # fmt: skip
+from export.kinds import ONNX, TORCH_EXPORT, TORCH_STATE_DICT, TORCHSCRIPT
+from export.sniff_torch import kind_of_file, kind_of_zip
 
 MODEL = helper.make_model(
     helper.make_graph(
@@ -41,9 +35,9 @@ def kind_of(scratch, content: bytes):
 @pytest.mark.parametrize(
     ("members", "kind"),
     [
-        (["m/archive_format", "m/models/model.json", "m/data/weights/weight_0"], TORCH_PT2),
-        (["archive_format", "models/other.json"], TORCH_PT2),
-        (["serialized_exported_program.json", "serialized_state_dict.pt", "version"], TORCH_PT2),
+        (["m/archive_format", "m/models/model.json", "m/data/weights/weight_0"], TORCH_EXPORT),
+        (["archive_format", "models/other.json"], TORCH_EXPORT),
+        (["serialized_exported_program.json", "serialized_state_dict.pt", "version"], TORCH_EXPORT),
         (["m/data.pkl", "m/code/__torch__.py", "m/constants.pkl", "m/version"], TORCHSCRIPT),
         (["m/data.pkl", "m/data/0", "m/version"], TORCH_STATE_DICT),
         (["m/archive_format", "m/data/aotinductor/model/x.so"], None),

@@ -20,12 +20,13 @@ from export.parity import (
     OutputParity,
     ParityReport,
     Tolerance,
-    prove,
+    prove_on,
     read_report,
     write_report,
 )
 from export.parity.report import SCHEMA
 from export.parity.tolerance import everywhere
+from export.parity.trials import Group, Trials
 from model_store.errors import BadVersion
 from tests.support import BUNDLED_STORE
 
@@ -57,8 +58,13 @@ REPORTS = st.builds(
 )  # fmt: skip
 
 
-def proven():
-    return prove(lambda x: {"y": x["x"]}, lambda x: {"y": x["x"]}, ROWS, EXACT, samples="s")
+def same(inputs):
+    return {"y": inputs["x"]}
+
+
+def proven(source=same, exported=same):
+    trials = Trials("s", (Group(ROWS, (1, 2, 7)),))
+    return prove_on(source, exported, trials, everywhere(EXACT)).report
 
 
 @given(REPORTS)
@@ -83,7 +89,7 @@ def test_the_gate_says_passed_and_how_far_off():
 
 
 def test_a_difference_that_no_number_can_say_is_null_and_read_as_infinite(tmp_path):
-    report = prove(lambda x: {"y": x["x"]}, lambda _: {}, ROWS, EXACT, samples="")
+    report = proven(exported=lambda _: {})
     assert report.to_json()["max_abs_error"] is None
     write_report(report, tmp_path / "parity.json")
     assert read_report(tmp_path / "parity.json").max_abs_error == inf
@@ -96,9 +102,10 @@ def test_no_outputs_prove_nothing():
 
 
 def test_an_output_that_is_always_empty_is_proven_as_well_as_it_can_be():
-    empty = {"y": np.zeros((7, 0), np.float32)}
-    assert prove(lambda _: empty, lambda x: {"y": np.zeros((len(x["x"]), 0), np.float32)},
-                 ROWS, EXACT, samples="").passed  # fmt: skip
+    def empty(inputs):
+        return {"y": np.zeros((len(inputs["x"]), 0), np.float32)}
+
+    assert proven(empty, empty).passed
 
 
 def test_the_first_reports_are_still_read():

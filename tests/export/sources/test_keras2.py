@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import h5py
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from export.sources.labels_beside import files_beside
 from export.sources.source import Options, Prelude
 from export.workshop.client import Environment, held_source
 from model_store.errors import ExportRefused
+from tests.export.zoo.keras_2_4 import strip_like_keras_2_4
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 RNG = np.random.default_rng(9)
@@ -28,20 +27,6 @@ def keras2(tf_keras):
 
 def floats(*shape, name):
     return lambda batch: {name: RNG.normal(size=(batch, *shape)).astype(np.float32)}
-
-
-def strip_like_keras_2_4(path):
-    """Take the keys out of the configuration that Keras 2.4, Teachable Machine's, did not write."""
-    new = {"module", "registered_name", "build_config"}
-
-    def strip(part):
-        if isinstance(part, dict):
-            return {key: strip(value) for key, value in part.items() if key not in new}
-        return [strip(value) for value in part] if isinstance(part, list) else part
-
-    with h5py.File(path, "a") as file:
-        file.attrs["model_config"] = json.dumps(strip(json.loads(file.attrs["model_config"])))
-        file.attrs["keras_version"] = "2.4.0"
 
 
 @pytest.fixture(scope="session")

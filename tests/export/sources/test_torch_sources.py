@@ -11,7 +11,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export import sniff_torch
+from export import kinds, sniff_torch
 from export.sources import torch_export, torch_module, torchscript
 from export.sources.source import GRAPH_FILE, Options
 from model_store.errors import ExportRefused
@@ -19,9 +19,9 @@ from model_store.spec import DEFAULT_SIGNATURE
 from tests.torch_nets import NETS, Net
 
 KINDS = {
-    sniff_torch.TORCH_PT2: torch_export,
-    sniff_torch.TORCHSCRIPT: torchscript,
-    sniff_torch.TORCH_STATE_DICT: torch_module,
+    kinds.TORCH_EXPORT: torch_export,
+    kinds.TORCHSCRIPT: torchscript,
+    kinds.TORCH_STATE_DICT: torch_module,
 }
 CASES = [
     ("pt2", "two-inputs"), ("pt2", "transformer"), ("pt2", "any-size"), ("pt2", "efficientnet"),
