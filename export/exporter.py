@@ -1,4 +1,4 @@
-"""From a model file to a version in the store, or a refusal and nothing left behind."""
+"""From a model file to a version in the store, or a refusal and nothing published."""
 
 from __future__ import annotations
 
