@@ -2,59 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, Response
-from flask.json.provider import DefaultJSONProvider
 
 from adapter import pages
-from adapter.answers import RETRY_AFTER_S, install_error_handlers
-from adapter.catalogue import Catalogue
-from adapter.classify import Classifier
-from adapter.config import AdapterConfig
+from adapter.http.answers import RETRY_AFTER_S, install_error_handlers
+from adapter.http.blueprints import to_blueprint
+from adapter.parts import Parts
 from adapter.ports import ModelServer
-from adapter.services import numbers
+from adapter.services import SERVICES
 from model_store.errors import InvalidRequest
-from model_store.preprocess import ImageLimits
 
-SERVICES = {"numbers": numbers.build_blueprint}
 _READY_TIMEOUT_S = 1.0
 
 
-class _Json(DefaultJSONProvider):
-    """Keys in the order they were written, Korean as itself."""
-
-    sort_keys = False
-    ensure_ascii = False
-
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Read JSON; too many brackets are bad JSON, not a bug of ours."""
-        try:
-            return super().loads(s, **kwargs)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
-
-
-def create_app(config: AdapterConfig, server: ModelServer) -> Flask:
+def create_app(parts: Parts) -> Flask:
     """Put the application together; nothing is opened before the first request.
 
     Raises:
         InvalidRequest: A service is asked for that does not exist.
     """
+    config = parts.settings.adapter
     # No folder of Flask's own: static files belong to the pages.
     app = Flask("adapter", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
-    app.json = _Json(app)
-    classifier = Classifier(
-        Catalogue(config.store), server, ImageLimits(config.max_pixels), config.timeout_s
-    )
+    # A form without a file is held in memory, as every body is.
+    app.config["MAX_FORM_MEMORY_SIZE"] = config.max_body_bytes
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     for name in config.services:
         if name not in SERVICES:
             raise InvalidRequest(f"no service {name!r}; there are {', '.join(SERVICES)}")
-        app.register_blueprint(SERVICES[name](classifier))
+        app.register_blueprint(to_blueprint(SERVICES[name](parts), config.timeout_s))
     app.register_blueprint(pages.build_blueprint())
     install_error_handlers(app)
-    _install_health(app, server)
+    _install_health(app, parts.server)
 
     @app.after_request
     def protect(response: Response) -> Response:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter.catalogue import Catalogue, ImageModel
+from adapter.deadline import Deadline
 from adapter.ports import ModelServer
 from model_store.errors import EaselError
 from model_store.preprocess import ImageLimits, to_tensor
@@ -41,11 +42,10 @@ class Classifier:
     catalogue: Catalogue
     server: ModelServer
     limits: ImageLimits
-    timeout_s: float
     # A picture at the pixel limit takes some hundred megabytes while it is decoded.
     decoding: Semaphore = field(default_factory=lambda: Semaphore(_DECODED_AT_ONCE))
 
-    def classify(self, name: str, picture: bytes) -> Classification:
+    def classify(self, name: str, picture: bytes, deadline: Deadline) -> Classification:
         """Label one encoded picture with the live version of model *name*.
 
         The labels are those of the version that answered.  When that version wants
@@ -59,19 +59,19 @@ class Classifier:
             DeadlineExceeded: It did not answer in time.
         """
         assumed = self.catalogue.live(name)
-        answered, scores = self._ask(assumed, None, picture)
+        answered, scores = self._ask(assumed, None, picture, deadline)
         if answered.contract != assumed.contract:
-            answered, scores = self._ask(answered, answered.model.number, picture)
+            answered, scores = self._ask(answered, answered.model.number, picture, deadline)
         return Classification(answered.model, rank(scores, answered.labels))
 
     def _ask(
-        self, wanted: ImageModel, version: int | None, picture: bytes
+        self, wanted: ImageModel, version: int | None, picture: bytes, deadline: Deadline
     ) -> tuple[ImageModel, NDArray[Any]]:
         name, contract = wanted.model.name, wanted.contract
         with self.decoding:
             batch = to_tensor(picture, contract, self.limits)
         scores = self.server.predict(
-            name, version, {contract.tensor: batch}, timeout_s=self.timeout_s
+            name, version, {contract.tensor: batch}, timeout_s=deadline.left_s()
         )
         outputs = tuple(scores.outputs.values())
         if len(outputs) != 1 or outputs[0].ndim != 2:

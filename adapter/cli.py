@@ -10,11 +10,11 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from adapter.app import SERVICES
-from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig
+from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig, Settings
+from adapter.services import SERVICES
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
-from model_store.settings import add_flags, read_settings, to_json
+from model_store.settings import add_section_flags, read_sections, to_json
 
 _STOP_S = 10
 
@@ -24,14 +24,15 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="easel adapter", description="Answer drawings over HTTP, with the web page."
     )
-    add_flags(parser, AdapterConfig)
-    config = read_settings(AdapterConfig, "adapter", parser.parse_args(arguments), os.environ)
+    add_section_flags(parser, Settings, "adapter")
+    settings = read_sections(Settings, "adapter", parser.parse_args(arguments), os.environ)
+    config = settings.adapter
     if unknown := sorted(set(config.services) - SERVICES.keys()):
         raise InvalidRequest(f"no service {', '.join(unknown)}; there are {', '.join(SERVICES)}")
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     check_free(config.host, config.port, "stop that program or choose another with --port")
-    os.environ[WORKER_CONFIG_VARIABLE] = to_json(config)
+    os.environ[WORKER_CONFIG_VARIABLE] = to_json(settings)
     server = Granian(
         "adapter.wsgi:app",
         interface=Interfaces.WSGI,

@@ -1,11 +1,11 @@
-"""The adapter's settings: one frozen value, read once by the command."""
+"""The adapter's settings: one frozen value with a part for each section, read once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-SERVICES = ("numbers",)
+SERVICES = ("classifier", "numbers")
 # Hands the settings from the command to the processes that answer.
 WORKER_CONFIG_VARIABLE = "EASEL_ADAPTER_WORKER_CONFIG"
 
@@ -22,7 +22,7 @@ class AdapterConfig:
         port: HTTP port.
         workers: Processes.
         threads: Requests at a time in each process.
-        timeout_s: Seconds for the model server's answer.
+        timeout_s: Seconds for an answer; a caller may want it sooner.
         max_body_bytes: Longest request body.
         max_pixels: Largest image, in pixels.
     """
@@ -37,3 +37,15 @@ class AdapterConfig:
     timeout_s: float = 5.0
     max_body_bytes: int = 10 * 1024 * 1024
     max_pixels: int = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All sections of the adapter's configuration.
+
+    Attributes:
+        adapter: Flags ``--name``, ``EASEL_ADAPTER_NAME``, table [adapter]; another section's are
+            ``--section_name``, ``EASEL_SECTION_NAME``, [section].
+    """
+
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)

@@ -11,16 +11,16 @@ import os
 import warnings
 
 from adapter.app import create_app
-from adapter.clients.tfs import TfsClient
-from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig
-from model_store.settings import from_json, read_settings
+from adapter.config import WORKER_CONFIG_VARIABLE, Settings
+from adapter.wiring import build_parts
+from model_store.settings import from_json, read_sections
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
 # Pillow warns about odd pictures, once for each text: a client could fill the log.
 warnings.filterwarnings("ignore", module="PIL")
-_config = (
-    from_json(AdapterConfig, os.environ[WORKER_CONFIG_VARIABLE])
+_settings = (
+    from_json(Settings, os.environ[WORKER_CONFIG_VARIABLE])
     if WORKER_CONFIG_VARIABLE in os.environ
-    else read_settings(AdapterConfig, "adapter", argparse.Namespace(config=None), os.environ)
+    else read_sections(Settings, "adapter", argparse.Namespace(config=None), os.environ)
 )
-app = create_app(_config, TfsClient(_config.model_server))
+app = create_app(build_parts(_settings))

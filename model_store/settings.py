@@ -10,7 +10,7 @@ import argparse
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -23,15 +23,31 @@ CONFIG_VARIABLE = "EASEL_CONFIG"
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
     """Give *parser* one ``--name`` for each field of *kind*, and ``--config``."""
-    described, hints = _described(kind), get_type_hints(kind)
     parser.add_argument("--config", type=Path, help="TOML file with settings")
+    _add_section(parser, kind, "")
+
+
+def add_section_flags(parser: argparse.ArgumentParser, kind: type[Any], main: str) -> None:
+    """The same for a *kind* whose fields are sections, one dataclass each.
+
+    The section *main* has plain flags, ``--name``; another is part of its flags' names,
+    ``--google_vision``.
+    """
+    parser.add_argument("--config", type=Path, help="TOML file with settings")
+    for section, part in get_type_hints(kind).items():
+        _add_section(parser, part, "" if section == main else f"{section}_")
+
+
+def _add_section(parser: argparse.ArgumentParser, kind: type[Any], prefix: str) -> None:
+    described, hints = _described(kind), get_type_hints(kind)
     for field in fields(kind):
         text = f"{described.get(field.name, '')} (default: {field.default})".replace("%", "%%")
+        flag = prefix + field.name
         # TF Serving's flags have underscores; both spellings are common elsewhere.
-        names = dict.fromkeys([f"--{field.name}", f"--{field.name.replace('_', '-')}"])
+        names = dict.fromkeys([f"--{flag}", f"--{flag.replace('_', '-')}"])
         # A switch may stand alone: --enable_batching means --enable_batching=true.
         alone: dict[str, Any] = {"nargs": "?", "const": "true"} if hints[field.name] is bool else {}
-        parser.add_argument(*names, dest=field.name, metavar="VALUE", help=text, **alone)
+        parser.add_argument(*names, dest=flag, metavar="VALUE", help=text, **alone)
 
 
 def read_settings(
@@ -45,6 +61,34 @@ def read_settings(
     Raises:
         InvalidRequest: The file cannot be read, or a value or key is wrong.
     """
+    return _read_section(kind, section, flags, environ, "")
+
+
+def read_sections(
+    kind: type[ConfigT], main: str, flags: argparse.Namespace, environ: Mapping[str, str]
+) -> ConfigT:
+    """The same for a *kind* whose fields are sections; see ``add_section_flags``.
+
+    Raises:
+        InvalidRequest: As ``read_settings``.
+    """
+    return kind(
+        **{
+            section: _read_section(
+                part, section, flags, environ, "" if section == main else f"{section}_"
+            )
+            for section, part in get_type_hints(kind).items()
+        }
+    )
+
+
+def _read_section(
+    kind: type[ConfigT],
+    section: str,
+    flags: argparse.Namespace,
+    environ: Mapping[str, str],
+    prefix: str,
+) -> ConfigT:
     named = environ.get(CONFIG_VARIABLE)
     path = flags.config or (Path(named) if named else None)
     values: dict[str, Any] = _read_file(path, section) if path else {}
@@ -55,8 +99,8 @@ def read_settings(
         variable = f"EASEL_{section}_{name}".upper()
         if variable in environ:
             values[name] = environ[variable]
-        if getattr(flags, name, None) is not None:
-            values[name] = getattr(flags, name)
+        if getattr(flags, prefix + name, None) is not None:
+            values[name] = getattr(flags, prefix + name)
     return kind(**{name: _convert(name, value, hints[name]) for name, value in values.items()})
 
 
@@ -66,10 +110,19 @@ def to_json(config: Any) -> str:
 
 
 def from_json(kind: type[ConfigT], text: str) -> ConfigT:
-    """Read what ``to_json`` wrote."""
+    """Read what ``to_json`` wrote, of a kind with sections too."""
+    return _from_values(kind, json.loads(text))
+
+
+def _from_values(kind: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
     hints = get_type_hints(kind)
     return kind(
-        **{name: _convert(name, value, hints[name]) for name, value in json.loads(text).items()}
+        **{
+            name: _from_values(hints[name], value)
+            if is_dataclass(hints[name])
+            else _convert(name, value, hints[name])
+            for name, value in values.items()
+        }
     )
 
 

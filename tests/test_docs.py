@@ -6,24 +6,26 @@ import json
 import re
 import subprocess
 from dataclasses import fields
+from typing import get_type_hints
 
 import pytest
 
-from adapter.config import AdapterConfig
+from adapter.config import Settings
 from model_store.errors import Code
 from serving.config import ServerConfig
 from tests.support import BUNDLED_STORE, ROOT, easel, free_port, read_until
 
+CONFIGS = [ServerConfig, *get_type_hints(Settings).values()]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("config", [ServerConfig, AdapterConfig])
+@pytest.mark.parametrize("config", CONFIGS)
 def test_every_setting_is_in_the_readme(config):
     missing = [field.name for field in fields(config) if f"`{field.name}`" not in README]
     assert missing == []
 
 
-@pytest.mark.parametrize("config", [ServerConfig, AdapterConfig])
+@pytest.mark.parametrize("config", CONFIGS)
 def test_every_setting_explains_itself(config):
     described = re.findall(r"^ {8}(\w+): ", config.__doc__ or "", re.MULTILINE)
     assert described == [field.name for field in fields(config)]

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier, Ranked, rank
+from adapter.deadline import Deadline
 from model_store.errors import (
     BadImage,
     DeadlineExceeded,
@@ -28,6 +29,7 @@ from tests.model_store.pictures import DIGIT, encode, three
 DIGITS = tuple("0123456789")
 KOREAN = tuple("영일이삼사오육칠팔구")
 THREE = encode(three())
+SOON = Deadline(3.0, clock=lambda: 0.0)
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def root(tmp_path):
 
 
 def classifier(root, server, **more) -> Classifier:
-    return Classifier(Catalogue(root), server, ImageLimits(), timeout_s=3.0, **more)
+    return Classifier(Catalogue(root), server, ImageLimits(), **more)
 
 
 def serving(root, *servables: FakeServable, **more) -> FakeModelServer:
@@ -48,7 +50,7 @@ def serving(root, *servables: FakeServable, **more) -> FakeModelServer:
 def test_a_drawing_is_sent_as_the_contract_says_and_ranked(root):
     publish(root, DIGIT, DIGITS)
     server = serving(root, sure_of(3, DIGIT))
-    found = classifier(root, server).classify("numbers", THREE)
+    found = classifier(root, server).classify("numbers", THREE, SOON)
     (call,) = server.calls
     assert (call.model, call.version, call.timeout_s) == ("numbers", None, 3.0)
     assert np.array_equal(call.inputs["image"], to_tensor(THREE, DIGIT))
@@ -61,10 +63,10 @@ def test_the_labels_are_those_of_the_version_that_answered(root):
     publish(root, DIGIT, DIGITS)
     publish(root, DIGIT, KOREAN)
     server = serving(root, sure_of(3, DIGIT), sure_of(4, DIGIT), live={"numbers": 1})
-    found = classifier(root, server).classify("numbers", THREE)
+    found = classifier(root, server).classify("numbers", THREE, SOON)
     assert (found.model.number, found.predictions[0].label) == (1, "3")
     server.live = {"numbers": 2}
-    found = classifier(root, server).classify("numbers", THREE)
+    found = classifier(root, server).classify("numbers", THREE, SOON)
     assert (found.model.number, found.predictions[0].label) == (2, "사")
 
 
@@ -73,7 +75,7 @@ def test_a_version_that_wants_another_picture_is_asked_again_as_it_wants(root):
     publish(root, dark, DIGITS)
     publish(root, DIGIT, KOREAN)
     server = serving(root, sure_of(3, dark), sure_of(4, DIGIT), live={"numbers": 1})
-    found = classifier(root, server).classify("numbers", THREE)
+    found = classifier(root, server).classify("numbers", THREE, SOON)
     assert (found.model.number, found.predictions[0].label) == (1, "3")
     first, second = server.calls
     assert (first.version, second.version) == (None, 1)
@@ -84,35 +86,37 @@ def test_equal_contracts_are_one_call_also_between_versions(root):
     publish(root, DIGIT, DIGITS)
     publish(root, DIGIT, DIGITS)
     server = serving(root, sure_of(3, DIGIT), sure_of(4, DIGIT), live={"numbers": 1})
-    classifier(root, server).classify("numbers", THREE)
+    classifier(root, server).classify("numbers", THREE, SOON)
     assert len(server.calls) == 1
 
 
 def test_a_model_without_labels_answers_with_the_index(root):
     publish(root, DIGIT)
     server = serving(root, sure_of(7, DIGIT))
-    assert classifier(root, server).classify("numbers", THREE).predictions[0].label == "7"
+    assert classifier(root, server).classify("numbers", THREE, SOON).predictions[0].label == "7"
 
 
 def test_what_cannot_be_read_never_reaches_the_server(root):
     publish(root, DIGIT, DIGITS)
     server = serving(root, sure_of(3, DIGIT))
-    small = Classifier(Catalogue(root), server, ImageLimits(max_pixels=10), timeout_s=1.0)
+    small = Classifier(Catalogue(root), server, ImageLimits(max_pixels=10))
     with pytest.raises(ImageTooLarge):
-        small.classify("numbers", THREE)
+        small.classify("numbers", THREE, SOON)
     with pytest.raises(BadImage):
-        classifier(root, server).classify("numbers", b"drawing")
+        classifier(root, server).classify("numbers", b"drawing", SOON)
     with pytest.raises(ServableNotFound):
-        classifier(root, server).classify("cats", THREE)
+        classifier(root, server).classify("cats", THREE, SOON)
     assert not server.calls
 
 
 def test_a_failure_of_the_server_is_passed_on(root):
     publish(root, DIGIT, DIGITS)
     with pytest.raises(DeadlineExceeded):
-        classifier(root, serving(root, sure_of(3, DIGIT), takes_s=9)).classify("numbers", THREE)
+        classifier(root, serving(root, sure_of(3, DIGIT), takes_s=9)).classify(
+            "numbers", THREE, SOON
+        )
     with pytest.raises(ServableNotFound, match="not loaded"):
-        classifier(root, FakeModelServer()).classify("numbers", THREE)
+        classifier(root, FakeModelServer()).classify("numbers", THREE, SOON)
 
 
 @pytest.mark.parametrize(
@@ -124,14 +128,14 @@ def test_a_model_that_is_no_classifier_is_told(root, outputs):
     publish(root, DIGIT, DIGITS)
     server = serving(root, FakeServable(spec_of(DIGIT), lambda _: outputs))
     with pytest.raises(EaselError, match="numbers is no classifier"):
-        classifier(root, server).classify("numbers", THREE)
+        classifier(root, server).classify("numbers", THREE, SOON)
 
 
 def test_a_version_whose_labels_do_not_fit_is_told(root):
     publish(root, DIGIT, ("zero", "one"))
     server = serving(root, always(0.5, 0.2, 0.3, image=spec_of(DIGIT)))
     with pytest.raises(EaselError, match="2 class labels for 3 scores"):
-        classifier(root, server).classify("numbers", THREE)
+        classifier(root, server).classify("numbers", THREE, SOON)
 
 
 def test_equal_scores_keep_the_order_of_the_labels():

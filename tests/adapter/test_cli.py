@@ -23,7 +23,7 @@ def easel(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--services", "numbers,dreams"], "no service dreams; there are numbers"),
+        (["--services", "numbers,dreams"], "no service dreams; there are classifier, numbers"),
         (["--store", "/no/such/store"], "no model store at /no/such/store; name one with --store"),
         (["--port", "http"], "setting port: 'http' is not valid"),
         (["--port", "80800"], "port 80800 must be from 0 to 65535"),

@@ -6,15 +6,15 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from adapter.app import SERVICES
-from adapter.config import AdapterConfig
-from model_store.settings import add_flags, from_json, read_settings, to_json
+from adapter.config import AdapterConfig, Settings
+from adapter.services import SERVICES
+from model_store.settings import add_section_flags, from_json, read_sections, to_json
 
 
 def read(*arguments: str, **environ: str) -> AdapterConfig:
     parser = argparse.ArgumentParser()
-    add_flags(parser, AdapterConfig)
-    return read_settings(AdapterConfig, "adapter", parser.parse_args(arguments), environ)
+    add_section_flags(parser, Settings, "adapter")
+    return read_sections(Settings, "adapter", parser.parse_args(arguments), environ).adapter
 
 
 def test_the_defaults_meet_the_model_server_on_this_machine():
@@ -43,12 +43,14 @@ def test_an_image_sets_it_through_the_environment():
 
 def test_a_worker_gets_what_the_command_read():
     config = read("--port", "9", "--timeout-s", "0.5", "--services", "numbers", "--store", "a b")
-    assert from_json(AdapterConfig, to_json(config)) == config
+    assert from_json(Settings, to_json(Settings(config))) == Settings(config)
 
 
-def test_every_setting_says_what_it_means():
+def test_every_setting_of_every_section_says_what_it_means():
     parser = argparse.ArgumentParser()
-    add_flags(parser, AdapterConfig)
+    add_section_flags(parser, Settings, "adapter")
     for action in parser._actions[2:]:
         assert not action.help.startswith(" (default"), action.dest
-    assert len(parser._actions) == len(fields(AdapterConfig)) + 2
+    settings = Settings()
+    count = sum(len(fields(getattr(settings, section.name))) for section in fields(settings))
+    assert len(parser._actions) == count + 2

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapter.drawing import decode_base64, read_drawing
+from adapter.drawing import decode_base64
 from model_store.errors import InvalidRequest
 
 HEADS = [
@@ -114,27 +114,3 @@ def test_what_a_client_calls_its_data_is_repeated_short_and_in_ascii():
         decode_base64("data:\ud800" + "x" * 10_000 + ";base64,AAAA")
     assert len(str(caught.value)) < 200
     assert str(caught.value).isascii()
-
-
-def test_the_drawing_is_found_in_the_body():
-    assert read_drawing({"base64_drawing": "aGk=", "more": 1}) == b"hi"
-
-
-@pytest.mark.parametrize("body", [None, [], ["base64_drawing"], "aGk=", 5, True])
-def test_a_body_that_is_no_object_is_answered_with_an_example(body):
-    with pytest.raises(InvalidRequest, match='send a JSON object like {"base64_drawing": '):
-        read_drawing(body)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {}, {"drawing": "aGk="}, {"Base64_Drawing": "aGk="}, {"base64_drawing": None},
-        {"base64_drawing": 5}, {"base64_drawing": ["aGk="]}, {"base64_drawing": {"a": "aGk="}},
-        {"base64_drawing": ""}, {"base64_drawing": " \n"},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_body_without_text_under_the_key_is_told_the_key(body):
-    with pytest.raises(InvalidRequest, match='"base64_drawing" is missing; it must be text'):
-        read_drawing(body)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import adapter
-from adapter.app import create_app
 from adapter.config import AdapterConfig
+from tests.adapter.support import client_over
 from tests.fakes import FakeModelServer
 
 STATIC = Path(adapter.__file__).parent / "pages" / "static"
@@ -49,7 +49,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def client(tmp_path):
-    return create_app(AdapterConfig(store=tmp_path), FakeModelServer()).test_client()
+    return client_over(AdapterConfig(store=tmp_path), FakeModelServer())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig
+from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig, Settings
 from model_store.settings import to_json
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def ask(path: str, **environ: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/readyz", 503), ("/", 200)])
 def test_a_worker_answers_with_what_the_command_handed_to_it(path, status):
     config = AdapterConfig(model_server="127.0.0.1:1", max_body_bytes=77)
-    done = ask(path, **{WORKER_CONFIG_VARIABLE: to_json(config)})
+    done = ask(path, **{WORKER_CONFIG_VARIABLE: to_json(Settings(config))})
     assert done.stdout.split() == [str(status), "77"], done.stderr
 
 

@@ -7,12 +7,8 @@ from flask import Flask, abort
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.answers import RETRY_AFTER_S, answer_classification, install_error_handlers, language
-from adapter.classify import Classification, Ranked
+from adapter.http.answers import RETRY_AFTER_S, install_error_handlers, language
 from model_store import errors
-from model_store.spec import ModelVersion
-
-FOUND = Classification(ModelVersion("cats", 7), (Ranked("고양이", 0.75), Ranked("dog", 0.25)))
 
 
 def app_that_raises(error: Exception) -> Flask:
@@ -28,17 +24,6 @@ def app_that_raises(error: Exception) -> Flask:
         abort(status)
 
     return app
-
-
-def test_an_answer_has_the_best_label_first_and_the_version_that_gave_it():
-    with Flask(__name__).test_request_context():
-        assert answer_classification(FOUND) == {
-            "label": "고양이",
-            "score": 0.75,
-            "predictions": [{"label": "고양이", "score": 0.75}, {"label": "dog", "score": 0.25}],
-            "model": {"name": "cats", "version": 7},
-            "msg": "The drawing was recognised.",
-        }
 
 
 KINDS = [

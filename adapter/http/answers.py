@@ -1,14 +1,12 @@
-"""What goes back over HTTP: the JSON of an answer and of every failure."""
+"""What goes back over HTTP when something fails: one shape for all."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from adapter.classify import Classification
 from adapter.messages import LANGUAGES, Say, about
 from model_store.errors import Code, EaselError
 
@@ -26,20 +24,6 @@ _BY_HTTP_STATUS = {
 def language() -> str:
     """The caller's language out of Accept-Language; English when nothing fits."""
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
-
-
-def answer_classification(found: Classification) -> dict[str, Any]:
-    """The body of a recognised drawing."""
-    best = found.predictions[0]
-    return {
-        "label": best.label,
-        "score": best.score,
-        "predictions": [
-            {"label": ranked.label, "score": ranked.score} for ranked in found.predictions
-        ],
-        "model": {"name": found.model.name, "version": found.model.number},
-        "msg": Say.RECOGNISED.in_language(language()),
-    }
 
 
 def failure(code: Code, message: str, say: Say, status: int) -> Response:

@@ -1,0 +1,61 @@
+"""Operations become Flask's routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from adapter.http.answers import failure, language
+from adapter.http.operations import Asked, Operation, Service, Takes
+from adapter.http.reading import read_deadline, read_json, read_picture, to_options
+from adapter.messages import Say
+from model_store.errors import Code
+
+_encode = msgspec.json.Encoder().encode
+
+
+def to_blueprint(service: Service, timeout_s: float) -> Blueprint:
+    """The service's routes.
+
+    Where a picture is to be posted, a GET is told so with a 400, as the first version did.
+    """
+    blueprint = Blueprint(service.name, __name__)
+    taken = {(operation.method, operation.path) for operation in service.operations}
+    for operation in service.operations:
+        view = _view(operation, timeout_s)
+        blueprint.add_url_rule(operation.path, operation.name, view, methods=[operation.method])
+        if operation.takes is Takes.PICTURE and ("GET", operation.path) not in taken:
+            blueprint.add_url_rule(
+                operation.path, f"{operation.name}-get", _use_post, methods=["GET"]
+            )
+    return blueprint
+
+
+def _view(operation: Operation, timeout_s: float) -> Callable[..., Response]:
+    def view(**path: str) -> Response:
+        answer = operation.handle(_asked(operation, path, timeout_s))
+        if isinstance(answer, Response):
+            return answer
+        return Response(_encode(answer), content_type="application/json")
+
+    return view
+
+
+def _asked(operation: Operation, path: dict[str, str], timeout_s: float) -> Asked[Any]:
+    deadline = read_deadline(request, timeout_s)
+    picture, options = b"", None
+    match operation.takes:
+        case Takes.PICTURE:
+            picture, options = read_picture(request, operation.options)
+        case Takes.JSON:
+            options = read_json(request, operation.options)
+        case Takes.QUERY:
+            options = to_options(request.args, operation.options)
+    return Asked(options, path, picture, language(), deadline)
+
+
+def _use_post(**_: str) -> Response:
+    return failure(Code.INVALID_ARGUMENT, "use POST", Say.USE_POST, 400)

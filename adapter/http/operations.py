@@ -1,0 +1,93 @@
+"""What can be asked over HTTP, said as data.
+
+A service is a list of operations.  ``blueprints`` makes Flask's routes of them and validates
+requests by their types; ``openapi`` describes the same types, so the document cannot lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+from flask import Response
+
+from adapter.deadline import Deadline
+
+OptionsT = TypeVar("OptionsT")
+
+
+class Takes(Enum):
+    """Where the options of an operation come from."""
+
+    QUERY = "query"
+    """The address alone: ``?name=value``."""
+    JSON = "json"
+    """A JSON object in the body."""
+    PICTURE = "picture"
+    """A picture in any form that ``reading`` knows, with options beside it."""
+
+
+class NoOptions(msgspec.Struct, frozen=True):
+    """An operation that takes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[OptionsT]):
+    """One request, read and validated.
+
+    Attributes:
+        options: The operation's options.
+        path: Parts of the address, by name.
+        picture: The encoded picture; empty where none is taken.
+        language: Which of ``messages.LANGUAGES`` the caller reads.
+        deadline: Until when the caller waits.
+    """
+
+    options: OptionsT
+    path: Mapping[str, str]
+    picture: bytes
+    language: str
+    deadline: Deadline
+
+
+Handle = Callable[[Asked[Any]], msgspec.Struct | Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route.
+
+    Attributes:
+        method: HTTP's.
+        path: As Flask writes it: ``/api/models/<name>``.
+        name: OpenAPI's operationId, unique among all.
+        summary: One line for developers.
+        handle: Answers a request; a ``Response`` passes as it is.
+        answer: Of what type the JSON body of a good answer is.
+        takes: Where the options come from.
+        options: Their type: a msgspec Struct, every field with a default unless it is required.
+        media: Other media types that the answer may have, such as ``audio/wav``.
+        scope: What a caller's key must allow; None for anybody.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    name: str
+    summary: str
+    handle: Handle
+    answer: type[msgspec.Struct]
+    takes: Takes = Takes.QUERY
+    options: type[msgspec.Struct] = NoOptions
+    media: tuple[str, ...] = ()
+    scope: str | None = "predict"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A named group of operations, which can run alone."""
+
+    name: str
+    operations: tuple[Operation, ...]

@@ -1,0 +1,133 @@
+"""A request becomes options and a picture, whichever way a front end sends them.
+
+The same picture may come as JSON (``base64_drawing``, or ``image``), as a form with a file
+or with base64 text, or as the body itself.  What the body begins with counts more than
+its Content-Type: old front ends send JSON as text/plain, and curl sends anything as a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Request
+
+from adapter.deadline import Deadline
+from adapter.drawing import KEYS, decode_base64
+from model_store.errors import InvalidRequest
+
+TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
+
+# What encoded pictures begin with (PNG, JPEG, GIF, BMP, WebP), and where AVIF says its name.
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_HOW = f'send a JSON object like {{"{KEYS[0]}": "data:image/png;base64,..."}}'
+
+
+def read_picture(request: Request, kind: type[OptionsT]) -> tuple[bytes, OptionsT]:
+    """The encoded picture, not empty, and the options beside it; those in the body win.
+
+    Raises:
+        InvalidRequest: There is no picture, it is not base64, or an option is wrong.
+    """
+    if request.mimetype == _FORMS[0]:
+        return _read_form(request, kind)
+    body = request.get_data(cache=True, parse_form_data=False)
+    if body[:1] == b"{" or body.lstrip()[:1] == b"{":
+        return _read_json(body, request.args, kind)
+    if _is_picture(body) or request.mimetype.startswith("image/"):
+        if not body:
+            raise InvalidRequest(f"the body is empty; send the picture's bytes, or {_HOW}")
+        return body, to_options(request.args, kind)
+    if request.mimetype == _FORMS[1]:
+        return _read_form(request, kind)
+    raise InvalidRequest(f"the body is neither JSON nor a picture; {_HOW}")
+
+
+def read_json(request: Request, kind: type[OptionsT]) -> OptionsT:
+    """The JSON object in the body as *kind*; options in the address fill what it leaves out.
+
+    Raises:
+        InvalidRequest: It is no JSON object, or a value is wrong.
+    """
+    found = _decode(request.get_data(cache=False))
+    return _converted({**request.args.to_dict(), **found}, kind)
+
+
+def read_deadline(request: Request, most_s: float) -> Deadline:
+    """When the caller stops waiting by ``X-Request-Timeout-Ms``, *most_s* from now at the latest.
+
+    Raises:
+        InvalidRequest: The header is no positive whole number.
+    """
+    text = request.headers.get(TIMEOUT_HEADER)
+    if text is None:
+        return Deadline.after(most_s)
+    if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
+        raise InvalidRequest(f"{TIMEOUT_HEADER} must be a whole number of milliseconds above 0")
+    return Deadline.after(min(most_s, int(text[:18]) / 1000))
+
+
+def to_options(values: Mapping[str, str], kind: type[OptionsT]) -> OptionsT:
+    """Options out of text, as an address or a form has them.
+
+    Raises:
+        InvalidRequest: One is wrong.
+    """
+    return _converted(dict(values.items()), kind)
+
+
+def _read_json(
+    body: bytes, args: Mapping[str, str], kind: type[OptionsT]
+) -> tuple[bytes, OptionsT]:
+    found = _decode(body)
+    return _pop_picture(found), _converted({**dict(args.items()), **found}, kind)
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(f"the body is no JSON: {error}; {_HOW}") from error
+    if not isinstance(found, dict):
+        raise InvalidRequest(f"the body is no JSON object; {_HOW}")
+    return found
+
+
+def _pop_picture(values: dict[str, Any]) -> bytes:
+    for key in KEYS:
+        text = values.pop(key, None)
+        if isinstance(text, str) and text.strip():
+            return decode_base64(text, key)
+        if text is not None:
+            raise InvalidRequest(f'"{key}" must be text: a data URL or bare base64')
+    raise InvalidRequest(f'"{KEYS[0]}" is missing; {_HOW}')
+
+
+def _read_form(request: Request, kind: type[OptionsT]) -> tuple[bytes, OptionsT]:
+    values: dict[str, Any] = {**request.args.to_dict(), **request.form.to_dict()}
+    with ExitStack() as stack:
+        files = [stack.enter_context(closing(file)) for file in request.files.values()]
+        if len(files) > 1:
+            raise InvalidRequest(f"the form has {len(files)} files; send one picture at a time")
+        if not files:
+            return _pop_picture(values), _converted(values, kind)
+        picture = files[0].read()
+    if not picture:
+        raise InvalidRequest("the form's file is empty; choose a picture and send it again")
+    return picture, _converted(values, kind)
+
+
+def _is_picture(body: bytes) -> bool:
+    return body.startswith(_MAGIC) or body[4:8] == b"ftyp"
+
+
+def _converted(values: dict[str, Any], kind: type[OptionsT]) -> OptionsT:
+    try:
+        # Not strict: text of an address or a form becomes a number where one is wanted.
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"an option is wrong: {error}") from error

@@ -1,0 +1,27 @@
+"""What services are made of, put together once for each process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapter.catalogue import Catalogue
+from adapter.classify import Classifier
+from adapter.config import Settings
+from adapter.ports import ModelServer
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that a service may use; nothing of it is opened before the first request.
+
+    Attributes:
+        settings: The process' one configuration.
+        catalogue: What the store says about models.
+        server: Runs them.
+        classifier: Pictures to labels, with both.
+    """
+
+    settings: Settings
+    catalogue: Catalogue
+    server: ModelServer
+    classifier: Classifier

@@ -1,0 +1,81 @@
+"""What the services that name a picture have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from adapter.classify import Classification, Ranked
+from adapter.http.operations import Asked, Operation, Takes
+from adapter.messages import Say
+from adapter.parts import Parts
+
+
+class TopK(msgspec.Struct, frozen=True):
+    """Options of a service that ranks labels."""
+
+    top_k: Annotated[
+        int, Meta(ge=1, le=1000, description="how many predictions to answer, best first")
+    ] = 10
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """One class label and its score."""
+
+    label: str
+    score: float
+
+
+class Model(msgspec.Struct, frozen=True):
+    """Which version answered."""
+
+    name: str
+    version: int
+
+
+class Recognised(msgspec.Struct, frozen=True):
+    """The best label first, then the ranking, and the version that made it."""
+
+    label: str
+    score: float
+    predictions: tuple[Prediction, ...]
+    model: Model
+    msg: str
+
+
+def recognise(parts: Parts, model: str, asked: Asked[TopK]) -> Recognised:
+    """Name the picture that was asked about; raises as ``Classifier.classify`` does."""
+    found = parts.classifier.classify(model, asked.picture, asked.deadline)
+    return to_answer(found, asked.options.top_k, asked.language)
+
+
+def to_answer(found: Classification, top_k: int, language: str) -> Recognised:
+    """The body of a named picture."""
+    ranked = tuple(map(_prediction, found.predictions[:top_k]))
+    return Recognised(
+        label=ranked[0].label,
+        score=ranked[0].score,
+        predictions=ranked,
+        model=Model(found.model.name, found.model.number),
+        msg=Say.RECOGNISED.in_language(language),
+    )
+
+
+def naming(parts: Parts, model: str, path: str, summary: str) -> Operation:
+    """The operation that names pictures with one model of the store."""
+    return Operation(
+        method="POST",
+        path=path,
+        name=f"recognise-{model}",
+        summary=summary,
+        handle=lambda asked: recognise(parts, model, asked),
+        answer=Recognised,
+        takes=Takes.PICTURE,
+        options=TopK,
+    )
+
+
+def _prediction(ranked: Ranked) -> Prediction:
+    return Prediction(ranked.label, ranked.score)

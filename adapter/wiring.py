@@ -1,0 +1,25 @@
+"""Settings become the parts that services use; the only place that chooses implementations."""
+
+from __future__ import annotations
+
+from adapter.catalogue import Catalogue
+from adapter.classify import Classifier
+from adapter.clients.tfs import TfsClient
+from adapter.config import Settings
+from adapter.parts import Parts
+from adapter.ports import ModelServer
+from model_store.preprocess import ImageLimits
+
+
+def build_parts(settings: Settings, server: ModelServer | None = None) -> Parts:
+    """The parts by *settings*; nothing is opened yet, because WSGI servers fork.
+
+    Args:
+        settings: The process' configuration.
+        server: Used instead of the configured one.
+    """
+    adapter = settings.adapter
+    chosen = server or TfsClient(adapter.model_server)
+    catalogue = Catalogue(adapter.store)
+    classifier = Classifier(catalogue, chosen, ImageLimits(adapter.max_pixels))
+    return Parts(settings, catalogue, chosen, classifier)

@@ -1,0 +1,137 @@
+"""One picture, sent in every way a front end has; and whatever else arrives."""
+
+from __future__ import annotations
+
+import base64
+import json
+from io import BytesIO
+
+import pytest
+from flask import Flask, Request
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapter.http.reading import read_deadline, read_json, read_picture
+from adapter.services.recognising import TopK
+from model_store.errors import InvalidRequest
+from tests.model_store.pictures import encode, three
+
+PNG = encode(three())
+TEXT = base64.b64encode(PNG).decode()
+URL = "data:image/png;base64," + TEXT
+APP = Flask(__name__)
+
+
+def request(**arguments) -> Request:
+    return APP.test_request_context("/", method="POST", **arguments).request
+
+
+def in_json(body: object, **arguments) -> Request:
+    return request(data=json.dumps(body), **arguments)
+
+
+WAYS = {
+    "JSON": lambda: in_json({"base64_drawing": URL}, content_type="application/json"),
+    "the short key": lambda: in_json({"image": TEXT}, content_type="application/json"),
+    "JSON as text": lambda: in_json({"base64_drawing": TEXT}, content_type="text/plain"),
+    "JSON as curl's form": lambda: in_json(
+        {"base64_drawing": TEXT}, content_type="application/x-www-form-urlencoded"
+    ),
+    "JSON after a line": lambda: request(data=f'\n {{"base64_drawing": "{TEXT}"}}'),
+    "the body itself": lambda: request(data=PNG, content_type="image/png"),
+    "the body as curl's form": lambda: request(
+        data=PNG, content_type="application/x-www-form-urlencoded"
+    ),
+    "the body without a type": lambda: request(data=PNG),
+    "a file": lambda: request(data={"image": (BytesIO(PNG), "three.png")}),
+    "a file of any name": lambda: request(data={"upload": (BytesIO(PNG), "x")}),
+    "a form of many parts": lambda: request(
+        data={"base64_drawing": URL}, content_type="multipart/form-data"
+    ),
+    "a form": lambda: request(data={"base64_drawing": URL}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_picture_arrives_whichever_way_it_is_sent(way):
+    assert read_picture(WAYS[way](), TopK) == (PNG, TopK())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda: in_json({"base64_drawing": TEXT, "top_k": 3}),
+        lambda: in_json({"base64_drawing": TEXT, "top_k": "3"}),
+        lambda: in_json({"base64_drawing": TEXT, "unknown": [1]}, query_string="top_k=3"),
+        lambda: in_json({"base64_drawing": TEXT, "top_k": 3}, query_string="top_k=7"),
+        lambda: request(data=PNG, query_string="top_k=3"),
+        lambda: request(data={"image": (BytesIO(PNG), "three.png"), "top_k": "3"}),
+        lambda: request(data={"image": TEXT, "top_k": "3"}),
+    ],
+)
+def test_an_option_may_stand_in_the_body_or_in_the_address_and_the_body_wins(asked):
+    assert read_picture(asked(), TopK) == (PNG, TopK(3))
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        (lambda: request(data=b""), "neither JSON nor a picture"),
+        (lambda: request(data=b"", content_type="image/png"), "the body is empty"),
+        (lambda: request(data=b"hello", content_type="text/plain"), "neither JSON nor a picture"),
+        (lambda: request(data=b"[1]", content_type="application/json"), "neither JSON nor"),
+        (lambda: request(data=b"{"), "the body is no JSON: "),
+        (lambda: request(data=b'{"a": ' + b"[" * 99_999), "the body is no JSON: "),
+        (lambda: in_json({}), '"base64_drawing" is missing'),
+        (lambda: in_json({"base64_drawing": ""}), '"base64_drawing" must be text'),
+        (lambda: in_json({"base64_drawing": 5}), '"base64_drawing" must be text'),
+        (lambda: in_json({"image": ["AAAA"]}), '"image" must be text'),
+        (lambda: in_json({"image": "not base64!"}), '"image" is not base64'),
+        (lambda: in_json({"image": TEXT, "top_k": 0}), "top_k"),
+        (lambda: in_json({"image": TEXT, "top_k": 1.5}), "top_k"),
+        (lambda: request(data={"a": (BytesIO(PNG), "a"), "b": (BytesIO(PNG), "b")}), "2 files"),
+        (lambda: request(data={"image": (BytesIO(b""), "a")}), "file is empty"),
+        (lambda: request(data={"top_k": "3"}), '"base64_drawing" is missing'),
+    ],
+)
+def test_what_is_no_picture_is_told_what_to_send(asked, complaint):
+    with pytest.raises(InvalidRequest, match=complaint):
+        read_picture(asked(), TopK)
+
+
+KINDS = st.sampled_from(
+    [None, "application/json", "text/plain", "image/png", "application/x-www-form-urlencoded",
+     "multipart/form-data; boundary=x", "multipart/form-data"]
+)  # fmt: skip
+STARTS = st.sampled_from([b"", b"{", b'{"image":', b"--x\r\n", b"\x89PNG", b"image=", b"\xff"])
+
+
+@given(STARTS, st.binary(), KINDS, st.text())
+def test_any_body_at_all_is_a_picture_or_an_invalid_request(start, rest, kind, query):
+    asked = request(data=start + rest, content_type=kind, query_string={"top_k": query})
+    try:
+        picture, _ = read_picture(asked, TopK)
+    except InvalidRequest:
+        return
+    assert picture
+
+
+def test_json_without_a_picture_is_options_and_those_in_the_address_fill_up():
+    assert read_json(in_json({"top_k": 3}), TopK) == TopK(3)
+    assert read_json(in_json({}, query_string="top_k=4"), TopK) == TopK(4)
+    with pytest.raises(InvalidRequest, match="no JSON"):
+        read_json(request(data=b"top_k=3"), TopK)
+
+
+@pytest.mark.parametrize(("header", "left_s"), [(None, 5.0), ("1500", 1.5), ("60000", 5.0)])
+def test_the_caller_may_wait_less_long_than_the_adapter_and_no_longer(header, left_s):
+    headers = {} if header is None else {"X-Request-Timeout-Ms": header}
+    left = read_deadline(request(headers=headers), 5.0).left_s()
+    assert left_s - 1 < left <= left_s
+
+
+@pytest.mark.parametrize("header", ["0", "-1", "soon", "1.5", "", "٣"])
+def test_a_time_to_wait_that_is_none_is_told(header):
+    asked = request(headers={"X-Request-Timeout-Ms": header.encode().decode("latin-1")})
+    with pytest.raises(InvalidRequest, match="X-Request-Timeout-Ms must be a whole number"):
+        read_deadline(asked, 5.0)
