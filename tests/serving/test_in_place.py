@@ -51,10 +51,12 @@ class Server:
 
 @contextmanager
 def in_place(*flags: str) -> Iterator[Server]:
-    """A server without a store; *flags* as somebody's compose file has them."""
-    with easel(
-        "serve", "--store=/no/such/store", "--port=0", "--rest_api_port=0", *flags
-    ) as process:
+    """A server without a store; *flags* as somebody's compose file has them.
+
+    One process: of several each says for itself that a version answers now.
+    """
+    defaults = ("--store=/no/such/store", "--port=0", "--rest_api_port=0", "--workers=1")
+    with easel("serve", *defaults, *flags) as process:
         said = read_until(process, "(HTTP)")
         yield Server(process, said, *PLACES.search(said).groups())
 
