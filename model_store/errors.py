@@ -12,12 +12,17 @@
     ├── PermissionDenied        PERMISSION_DENIED    403
     ├── ServableNotFound        NOT_FOUND            404
     ├── Overloaded              RESOURCE_EXHAUSTED   429
+    │   └── QuotaExceeded
     ├── MessageTooLarge         RESOURCE_EXHAUSTED   429
     ├── Cancelled               CANCELLED            499
     ├── Unsupported             UNIMPLEMENTED        501
     │   └── UnknownEncoding
     ├── ServableNotReady        UNAVAILABLE          503
     │   └── ServerUnreachable
+    ├── ServiceUnavailable      UNAVAILABLE          503
+    │   ├── ServiceUnreachable
+    │   ├── AccessRefused
+    │   └── BadAnswer
     ├── DeadlineExceeded        DEADLINE_EXCEEDED    504
     ├── BadVersion              INTERNAL             500
     ├── ExportRefused           INTERNAL             500
@@ -131,6 +136,10 @@ class Overloaded(EaselError):
         self.retry_after_s = retry_after_s
 
 
+class QuotaExceeded(Overloaded):
+    """A service outside has given us all that it gives in this time."""
+
+
 class MessageTooLarge(EaselError):
     """A message is longer than the server accepts."""
 
@@ -161,6 +170,32 @@ class ServableNotReady(EaselError):
 
 class ServerUnreachable(ServableNotReady):
     """No model server answers at the configured address."""
+
+
+class ServiceUnavailable(EaselError):
+    """A service beside the model server that the request needs cannot be had now.
+
+    Attributes:
+        retry_after_s: When that may be over, in seconds from now.
+    """
+
+    code = Code.UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after_s: float = 2.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ServiceUnreachable(ServiceUnavailable):
+    """It does not answer, or says itself that it cannot; the request did nothing there."""
+
+
+class AccessRefused(ServiceUnavailable):
+    """It does not know us, or allows us nothing: our credentials are the matter."""
+
+
+class BadAnswer(ServiceUnavailable):
+    """It answered what cannot be understood, or that it failed."""
 
 
 class DeadlineExceeded(EaselError):

@@ -1,0 +1,1 @@
+"""Google's services, and what keeps their trouble from becoming ours."""
