@@ -5,14 +5,13 @@ from __future__ import annotations
 from flask import Flask, Response
 
 from adapter import pages
-from adapter.http.answers import RETRY_AFTER_S, install_error_handlers
+from adapter.http import docs, health
+from adapter.http.answers import install_error_handlers
 from adapter.http.blueprints import to_blueprint
+from adapter.http.operations import Service
 from adapter.parts import Parts
-from adapter.ports import ModelServer
 from adapter.services import SERVICES
 from model_store.errors import InvalidRequest
-
-_READY_TIMEOUT_S = 1.0
 
 
 def create_app(parts: Parts) -> Flask:
@@ -29,13 +28,12 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = config.max_body_bytes
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    for name in config.services:
-        if name not in SERVICES:
-            raise InvalidRequest(f"no service {name!r}; there are {', '.join(SERVICES)}")
-        app.register_blueprint(to_blueprint(SERVICES[name](parts), config.timeout_s))
+    services = (*_chosen(parts), health.build(parts))
+    for service in services:
+        app.register_blueprint(to_blueprint(service, config.timeout_s))
     app.register_blueprint(pages.build_blueprint())
+    app.register_blueprint(docs.build_blueprint(services, has_keys=False))
     install_error_handlers(app)
-    _install_health(app, parts.server)
 
     @app.after_request
     def protect(response: Response) -> Response:
@@ -45,14 +43,8 @@ def create_app(parts: Parts) -> Flask:
     return app
 
 
-def _install_health(app: Flask, server: ModelServer) -> None:
-    @app.get("/healthz")
-    def live() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/readyz")
-    def ready() -> tuple[dict[str, str], int, dict[str, str]]:
-        if server.is_ready(timeout_s=_READY_TIMEOUT_S):
-            return {"status": "ok"}, 200, {}
-        missing = {"status": "not ready", "missing": "model server"}
-        return missing, 503, {"Retry-After": str(RETRY_AFTER_S)}
+def _chosen(parts: Parts) -> tuple[Service, ...]:
+    names = parts.settings.adapter.services
+    if unknown := sorted(set(names) - SERVICES.keys()):
+        raise InvalidRequest(f"no service {unknown[0]!r}; there are {', '.join(SERVICES)}")
+    return tuple(SERVICES[name](parts) for name in names)

@@ -32,6 +32,18 @@ class Say(Enum):
     TOO_LARGE = ("The picture is too large.", "그림이 너무 커요.")
     EMPTY = ("Nothing is drawn yet.", "아직 아무것도 그리지 않았어요.")
     NOT_FOUND = ("There is no such model or page.", "그런 모델이나 페이지가 없어요.")
+    WHO = (
+        "A key is needed here. Please send yours, or ask the operator for one.",
+        "여기에는 키가 필요해요. 키를 함께 보내거나 운영자에게 요청해 주세요.",
+    )
+    FORBIDDEN = (
+        "Your key does not allow this. Please ask the operator.",
+        "이 키로는 할 수 없어요. 운영자에게 문의해 주세요.",
+    )
+    TOO_OFTEN = (
+        "You have asked too often. Please wait a moment.",
+        "너무 자주 요청했어요. 잠시 기다려 주세요.",
+    )
     BUSY = (
         "Too many drawings at once. Please try again.",
         "지금은 요청이 많아요. 잠시 후 다시 시도해 주세요.",
@@ -57,6 +69,9 @@ _BY_ERROR: Mapping[type[errors.EaselError], Say] = {
     errors.BadImage: Say.BAD_IMAGE,
     errors.InvalidRequest: Say.BAD_REQUEST,
     errors.ServableNotFound: Say.NOT_FOUND,
+    errors.Unauthenticated: Say.WHO,
+    errors.PermissionDenied: Say.FORBIDDEN,
+    errors.RateLimited: Say.TOO_OFTEN,
     errors.Overloaded: Say.BUSY,
     errors.ServableNotReady: Say.DOWN,
     errors.DeadlineExceeded: Say.LATE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+from adapter.http.policies import protect_page
 
 
 def build_blueprint() -> Blueprint:
@@ -18,10 +18,5 @@ def build_blueprint() -> Blueprint:
         with blueprint.open_resource("pages/index.html") as page:
             return Response(page.read(), content_type="text/html; charset=utf-8")
 
-    @blueprint.after_request
-    def protect(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
-
+    blueprint.after_request(protect_page)
     return blueprint

@@ -12,7 +12,8 @@
     ├── PermissionDenied        PERMISSION_DENIED    403
     ├── ServableNotFound        NOT_FOUND            404
     ├── Overloaded              RESOURCE_EXHAUSTED   429
-    │   └── QuotaExceeded
+    │   ├── QuotaExceeded
+    │   └── RateLimited
     ├── MessageTooLarge         RESOURCE_EXHAUSTED   429
     ├── Cancelled               CANCELLED            499
     ├── Unsupported             UNIMPLEMENTED        501
@@ -138,6 +139,10 @@ class Overloaded(EaselError):
 
 class QuotaExceeded(Overloaded):
     """A service outside has given us all that it gives in this time."""
+
+
+class RateLimited(Overloaded):
+    """One caller asks more often than is allowed; the others are served."""
 
 
 class MessageTooLarge(EaselError):

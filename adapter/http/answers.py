@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import Literal
 
-from flask import Flask, Response, jsonify, request
+import msgspec
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from adapter.messages import LANGUAGES, Say, about
@@ -13,12 +15,27 @@ from model_store.errors import Code, EaselError
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
-_RETRYABLE = {Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED}
+RETRYABLE = {Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED}
 _BY_HTTP_STATUS = {
     404: (Code.NOT_FOUND, Say.NOT_FOUND),
     405: (Code.UNIMPLEMENTED, Say.BAD_REQUEST),
     413: (Code.INVALID_ARGUMENT, Say.TOO_LARGE),
 }
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """What went wrong, for developers: always English."""
+
+    code: str
+    message: str
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What every failure looks like; ``label`` is the text "null", as the first version had it."""
+
+    error: Reason
+    label: Literal["null"]
+    msg: str
 
 
 def language() -> str:
@@ -27,14 +44,10 @@ def language() -> str:
 
 
 def failure(code: Code, message: str, say: Say, status: int) -> Response:
-    """The body of any failure; ``label`` is the text "null", as the first version had it."""
-    response = jsonify(
-        error={"code": code.name, "message": message},
-        label="null",
-        msg=say.in_language(language()),
-    )
-    response.status_code = status
-    if code in _RETRYABLE:
+    """The answer to a request that failed."""
+    body = Failure(Reason(code.name, message), "null", say.in_language(language()))
+    response = Response(msgspec.json.encode(body), status, content_type="application/json")
+    if code in RETRYABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 

@@ -6,8 +6,8 @@ requests by their types; ``openapi`` describes the same types, so the document c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
@@ -17,6 +17,7 @@ from flask import Response
 from adapter.deadline import Deadline
 
 OptionsT = TypeVar("OptionsT")
+Scope = Literal["predict", "speech", "feedback", "ops"]
 
 
 class Takes(Enum):
@@ -66,11 +67,15 @@ class Operation:
         name: OpenAPI's operationId, unique among all.
         summary: One line for developers.
         handle: Answers a request; a ``Response`` passes as it is.
-        answer: Of what type the JSON body of a good answer is.
+        answer: Of what type the JSON body of a good answer is; None where it has no JSON.
         takes: Where the options come from.
         options: Their type: a msgspec Struct, every field with a default unless it is required.
         media: Other media types that the answer may have, such as ``audio/wav``.
         scope: What a caller's key must allow; None for anybody.
+        example: An answer as it really was given, for readers of the document.
+        otherwise: Bodies that are no ``Failure``, by status.
+        instances: For a path with parts: the operations that it stands for now, one for each
+            value, so that the document has them by name.
     """
 
     method: Literal["GET", "POST"]
@@ -78,11 +83,14 @@ class Operation:
     name: str
     summary: str
     handle: Handle
-    answer: type[msgspec.Struct]
+    answer: type[msgspec.Struct] | None
     takes: Takes = Takes.QUERY
     options: type[msgspec.Struct] = NoOptions
     media: tuple[str, ...] = ()
-    scope: str | None = "predict"
+    scope: Scope | None = "predict"
+    example: msgspec.Struct | None = None
+    otherwise: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
+    instances: Callable[[], Iterable[Operation]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

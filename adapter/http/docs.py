@@ -1,0 +1,47 @@
+"""``/openapi.json``, and ``/docs``, where it can be read and tried.
+
+The page is Swagger UI, out of a package on this machine: nothing is loaded from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+import msgspec
+from flask import Blueprint, Response, request, send_from_directory
+
+from adapter.http.openapi import document
+from adapter.http.operations import Service
+from adapter.http.policies import protect_page
+from model_store.errors import ServableNotFound
+
+_ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css")
+
+
+def build_blueprint(services: Sequence[Service], *, has_keys: bool) -> Blueprint:
+    """The document of *services*, and the page that shows it."""
+    blueprint = Blueprint("docs", __name__)
+    folder = str(files("flask_swagger_ui") / "dist")
+
+    @blueprint.get("/openapi.json")
+    def openapi() -> Response:
+        # Made anew: the store may have got another model.
+        text = msgspec.json.encode(
+            document(services, has_keys=has_keys, root=request.script_root or "/")
+        )
+        return Response(text, content_type="application/json")
+
+    @blueprint.get("/docs")
+    def docs() -> Response:
+        page = files("adapter").joinpath("pages", "docs.html").read_bytes()
+        return Response(page, content_type="text/html; charset=utf-8")
+
+    @blueprint.get("/docs/<name>")
+    def asset(name: str) -> Response:
+        if name not in _ASSETS:
+            raise ServableNotFound(f"there is no file {name!r}; the page is at /docs")
+        return send_from_directory(folder, name)
+
+    blueprint.after_request(protect_page)
+    return blueprint

@@ -1,0 +1,82 @@
+"""``/healthz`` and ``/readyz``: whether the process answers, and what it lacks to be of use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from flask import Response
+
+from adapter.http.answers import RETRY_AFTER_S
+from adapter.http.operations import Asked, NoOptions, Operation, Service
+from adapter.parts import Parts
+
+_READY_TIMEOUT_S = 1.0
+
+
+class Live(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether requests can be answered, and the names of those who are needed and not there."""
+
+    status: Literal["ok", "not ready"]
+    missing: tuple[str, ...] = ()
+
+
+def build(parts: Parts) -> Service:
+    """The two questions that balancers and operators ask; nobody needs a key for them."""
+    live = Operation(
+        method="GET",
+        path="/healthz",
+        name="live",
+        summary="Whether the process answers",
+        handle=lambda _: Live(),
+        answer=Live,
+        scope=None,
+        example=Live(),
+    )
+    ready = Operation(
+        method="GET",
+        path="/readyz",
+        name="ready",
+        summary="Whether requests can be answered, and who is missing if not",
+        handle=lambda asked: _answer_ready(parts, asked),
+        answer=Readiness,
+        scope=None,
+        example=Readiness("ok"),
+        otherwise={503: Readiness},
+    )
+    return Service("health", (live, ready))
+
+
+def _answer_ready(parts: Parts, _: Asked[NoOptions]) -> Readiness | Response:
+    missing = tuple(_missing(parts))
+    if not missing:
+        return Readiness("ok")
+    body = msgspec.json.encode(Readiness("not ready", missing))
+    response = Response(body, 503, content_type="application/json")
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _missing(parts: Parts) -> Iterator[str]:
+    if not parts.server.is_ready(timeout_s=_READY_TIMEOUT_S):
+        yield "model server"
+    if not _is_readable(parts.settings.adapter.store):
+        yield "model store"
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            next(entries, None)
+    except OSError:
+        return False
+    return True
