@@ -25,6 +25,7 @@ class AdapterConfig:
         timeout_s: Seconds for an answer; a caller may want it sooner.
         max_body_bytes: Longest request body.
         max_pixels: Largest image, in pixels.
+        max_frames: Longest animation, in frames; of any, the first is read.
     """
 
     store: Path = Path("model_store/models")
@@ -37,6 +38,7 @@ class AdapterConfig:
     timeout_s: float = 5.0
     max_body_bytes: int = 10 * 1024 * 1024
     max_pixels: int = 16_000_000
+    max_frames: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

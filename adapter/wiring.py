@@ -21,5 +21,6 @@ def build_parts(settings: Settings, server: ModelServer | None = None) -> Parts:
     adapter = settings.adapter
     chosen = server or TfsClient(adapter.model_server)
     catalogue = Catalogue(adapter.store)
-    classifier = Classifier(catalogue, chosen, ImageLimits(adapter.max_pixels))
+    limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
+    classifier = Classifier(catalogue, chosen, limits)
     return Parts(settings, catalogue, chosen, classifier)

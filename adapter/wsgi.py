@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import warnings
 
 from adapter.app import create_app
 from adapter.config import WORKER_CONFIG_VARIABLE, Settings
@@ -16,8 +15,6 @@ from adapter.wiring import build_parts
 from model_store.settings import from_json, read_sections
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-# Pillow warns about odd pictures, once for each text: a client could fill the log.
-warnings.filterwarnings("ignore", module="PIL")
 _settings = (
     from_json(Settings, os.environ[WORKER_CONFIG_VARIABLE])
     if WORKER_CONFIG_VARIABLE in os.environ
