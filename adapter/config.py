@@ -16,7 +16,11 @@ class AdapterConfig:
 
     Attributes:
         store: Folder of the model store; labels and input contracts are read from it.
-        model_server: Address of the gRPC model server.
+        model_server: Address of the model server, for models that `model_servers` does not name.
+        model_servers: Which servers hold which model: [MODEL=]SCHEME://ADDRESS[;ADDRESS], and so on.
+        model_server_ca: PEM file of who signs the model servers' certificates.
+        model_server_certificate: PEM file of a certificate for servers that ask for one.
+        model_server_key: PEM file of its private key.
         services: Which routes to offer, with commas between them.
         host: Address to listen on.
         port: HTTP port.
@@ -30,6 +34,10 @@ class AdapterConfig:
 
     store: Path = Path("model_store/models")
     model_server: str = "127.0.0.1:8500"
+    model_servers: tuple[str, ...] = ()
+    model_server_ca: str = ""
+    model_server_certificate: str = ""
+    model_server_key: str = ""
     services: tuple[str, ...] = SERVICES
     host: str = "127.0.0.1"
     port: int = 8080

@@ -39,9 +39,18 @@ class ModelServer(Protocol):
             ServableNotReady: No server answers, or it is not ready.
             Overloaded: The server's queue is full.
             DeadlineExceeded: No answer within *timeout_s*.
+            ServerFailed: The server failed, or answered what is no answer.
         """
         ...
 
     def is_ready(self, *, timeout_s: float) -> bool:
         """Whether the server answers and has loaded its models."""
+        ...
+
+    def health(self, *, timeout_s: float) -> Mapping[str, str | None]:
+        """Every server that is needed, by a name for people: None, or why it is not ready."""
+        ...
+
+    def close(self) -> None:
+        """End all connections, and the calls on them: for the end of the process."""
         ...

@@ -25,6 +25,7 @@
     │   ├── AccessRefused
     │   └── BadAnswer
     ├── DeadlineExceeded        DEADLINE_EXCEEDED    504
+    ├── ServerFailed            INTERNAL             500
     ├── BadVersion              INTERNAL             500
     ├── ExportRefused           INTERNAL             500
     └── AddressTaken            INTERNAL             500
@@ -207,6 +208,10 @@ class DeadlineExceeded(EaselError):
     """The answer was not ready in the time the caller gave."""
 
     code = Code.DEADLINE_EXCEEDED
+
+
+class ServerFailed(EaselError):
+    """A model server answered with a failure of its own, or with what is no answer."""
 
 
 class BadVersion(EaselError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import logging
+from collections.abc import Mapping
 
 import grpc
 
+from adapter.clients.places import Place
 from model_store import errors
+
+logger = logging.getLogger(__name__)
 
 BY_STATUS: Mapping[grpc.StatusCode, type[errors.EaselError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
@@ -15,18 +18,44 @@ BY_STATUS: Mapping[grpc.StatusCode, type[errors.EaselError]] = {
     grpc.StatusCode.NOT_FOUND: errors.ServableNotFound,
     grpc.StatusCode.RESOURCE_EXHAUSTED: errors.Overloaded,
     grpc.StatusCode.UNAVAILABLE: errors.ServerUnreachable,
+    # We cancel none: gRPC itself does, when a process forks beside a call that begins.
+    grpc.StatusCode.CANCELLED: errors.ServerUnreachable,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
-    grpc.StatusCode.UNIMPLEMENTED: errors.Unsupported,
 }
+_PUSHBACK = "grpc-retry-pushback-ms"
 
 
-@contextmanager
-def as_easel_errors(address: str) -> Iterator[None]:
-    """Raise ours for a gRPC failure; a status we have no class for is INTERNAL."""
-    try:
-        yield
-    except grpc.RpcError as error:
-        kind = BY_STATUS.get(error.code(), errors.EaselError)
-        if kind is errors.ServerUnreachable:
-            raise kind(f"the model server at {address} does not answer") from error
-        raise kind(error.details() or error.code().name) from error
+def to_easel_error(error: grpc.RpcError, place: Place) -> errors.EaselError:
+    """What to raise for a call that failed.
+
+    The words of a failure that is the server's own are for the log: they may tell of its
+    insides, and no caller of ours can mend it.
+    """
+    status, details = error.code(), error.details()
+    kind = BY_STATUS.get(status)
+    if kind is errors.ServerUnreachable:
+        logger.info("no answer from the model server at %s: %s", place, details)
+        return kind("the model server does not answer")
+    if kind is errors.Overloaded:
+        return errors.Overloaded(details or status.name, retry_after_s=_retry_after_s(error))
+    if kind is not None:
+        return kind(details or status.name)
+    logger.error("the model server at %s failed: %s: %s", place, status.name, details)
+    if status is grpc.StatusCode.UNIMPLEMENTED:
+        return errors.ServerFailed(
+            "the model server does not speak this protocol; model_servers says which one it is"
+        )
+    return errors.ServerFailed("the model server failed; its log and ours say why")
+
+
+def _retry_after_s(error: grpc.RpcError) -> float:
+    for name, value in error.trailing_metadata() or ():
+        if name == _PUSHBACK and str(value).isdigit():
+            return int(value) / 1000
+    return 1.0
+
+
+def no_answer(place: Place, reason: object) -> errors.ServerFailed:
+    """What to raise for an answer that is none: the server's fault, not the caller's."""
+    logger.error("the model server at %s does not answer as one: %s", place, reason)
+    return errors.ServerFailed("the server does not answer as a model server")

@@ -1,0 +1,83 @@
+"""The settings become the adapter's one model server: groups of servers, by model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from adapter.clients.balancing import BalancedServers
+from adapter.clients.circle import Client
+from adapter.clients.oip import OipClient
+from adapter.clients.places import Place
+from adapter.clients.servers import Protocol, ServerGroup
+from adapter.clients.tfs import TfsClient
+from adapter.clients.tls import TlsFiles, check_files
+from adapter.ports import Scores, Tensors
+from model_store.errors import InvalidRequest
+
+_CLIENTS: Mapping[Protocol, Callable[[Place], Client]] = {"tfs": TfsClient, "oip": OipClient}
+_NO_FILES = TlsFiles()
+_ALL = "model server"
+
+
+class ModelServers:
+    """``adapter.ports.ModelServer`` over every group: each model is asked of its own.
+
+    A worker forks before it opens anything, and calls on from there.
+    """
+
+    def __init__(self, everyone: BalancedServers, own: Mapping[str, BalancedServers]) -> None:
+        """*own* are the servers of single models, *everyone* those of all others."""
+        self._everyone, self._own = everyone, own
+        self._named = {_ALL: everyone} | {f"{_ALL} of {name}": own[name] for name in sorted(own)}
+
+    def predict(
+        self, model: str, version: int | None, inputs: Tensors, *, timeout_s: float
+    ) -> Scores:
+        """See the port."""
+        servers = self._own.get(model, self._everyone)
+        return servers.predict(model, version, inputs, timeout_s=timeout_s)
+
+    def is_ready(self, *, timeout_s: float) -> bool:
+        """See the port."""
+        return not any(self.health(timeout_s=timeout_s).values())
+
+    def health(self, *, timeout_s: float) -> Mapping[str, str | None]:
+        """See the port; all groups are asked at once."""
+
+        def reason(servers: BalancedServers) -> str | None:
+            is_ready = servers.is_ready(timeout_s=timeout_s)
+            return None if is_ready else "does not answer, or is still loading its models"
+
+        if len(self._named) == 1:
+            return {_ALL: reason(self._everyone)}
+        with ThreadPoolExecutor(len(self._named)) as pool:
+            return dict(zip(self._named, pool.map(reason, self._named.values()), strict=True))
+
+    def close(self) -> None:
+        """See the port."""
+        for servers in self._named.values():
+            servers.close()
+
+
+def open_servers(groups: Sequence[ServerGroup], tls: TlsFiles = _NO_FILES) -> ModelServers:
+    """One port over *groups*, of which one is for all models; connects to nothing yet.
+
+    Raises:
+        InvalidRequest: The files of the encryption cannot be used.
+    """
+    if any(group.is_tls for group in groups):
+        check_files(tls)
+    elif tls != _NO_FILES:
+        raise InvalidRequest(
+            "model_server_ca and its like are for schemes with TLS, such as tfs+tls://; "
+            "model_servers and model_server have none"
+        )
+    opened = {
+        group.model: BalancedServers(
+            group, tls if group.is_tls else None, _CLIENTS[group.protocol]
+        )
+        for group in groups
+    }
+    everyone = opened.pop(None)
+    return ModelServers(everyone, {name: each for name, each in opened.items() if name})
