@@ -60,6 +60,14 @@ class Catalogue:
         stable = self._store.version_labels(name).get("stable")
         return self.version(name, stable if stable in versions else versions[-1])
 
+    def versions(self, name: str) -> tuple[int, ...]:
+        """Numbers of all versions that the store has now, ascending.
+
+        Raises:
+            ServableNotFound: The store has no such model.
+        """
+        return self._store.versions(name)
+
     def version(self, name: str, number: int) -> ImageModel:
         """One version; raises as ``live`` does."""
         return self._read(ModelVersion(name, number))

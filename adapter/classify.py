@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter.catalogue import Catalogue, ImageModel
+from adapter.asking import ask
+from adapter.catalogue import Catalogue
 from adapter.deadline import Deadline
 from adapter.ports import ModelServer
+from model_store.contract import ImageContract
 from model_store.errors import EaselError
 from model_store.preprocess import ImageLimits, to_tensor
 from model_store.spec import ModelVersion
@@ -48,9 +50,7 @@ class Classifier:
     def classify(self, name: str, picture: bytes, deadline: Deadline) -> Classification:
         """Label one encoded picture with the live version of model *name*.
 
-        The labels are those of the version that answered.  When that version wants
-        another input than was sent, as can be in the middle of a rollout, the picture is
-        sent to it once more as it wants it.
+        The labels are those of the version that answered.
 
         Raises:
             BadImage: The bytes are no picture that can be read.
@@ -58,25 +58,16 @@ class Classifier:
             ServableNotReady: The server does not answer.
             DeadlineExceeded: It did not answer in time.
         """
-        assumed = self.catalogue.live(name)
-        answered, scores = self._ask(assumed, None, picture, deadline)
-        if answered.contract != assumed.contract:
-            answered, scores = self._ask(answered, answered.model.number, picture, deadline)
-        return Classification(answered.model, rank(scores, answered.labels))
 
-    def _ask(
-        self, wanted: ImageModel, version: int | None, picture: bytes, deadline: Deadline
-    ) -> tuple[ImageModel, NDArray[Any]]:
-        name, contract = wanted.model.name, wanted.contract
-        with self.decoding:
-            batch = to_tensor(picture, contract, self.limits)
-        scores = self.server.predict(
-            name, version, {contract.tensor: batch}, timeout_s=deadline.left_s()
-        )
-        outputs = tuple(scores.outputs.values())
+        def to_batch(contract: ImageContract) -> NDArray[Any]:
+            with self.decoding:
+                return to_tensor(picture, contract, self.limits)
+
+        asked = ask(self.catalogue, self.server, name, to_batch, deadline)
+        outputs = tuple(asked.outputs.values())
         if len(outputs) != 1 or outputs[0].ndim != 2:
             raise EaselError(f"{name} is no classifier: it has no single output [N, K]")
-        return self.catalogue.version(name, scores.version), outputs[0][0]
+        return Classification(asked.version.model, rank(outputs[0][0], asked.version.labels))
 
 
 def rank(scores: NDArray[Any], labels: tuple[str, ...]) -> tuple[Ranked, ...]:

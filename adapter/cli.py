@@ -12,6 +12,7 @@ from granian.log import LogLevels
 
 from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig, Settings
 from adapter.services import SERVICES
+from adapter.wiring import build_parts
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_section_flags, read_sections, to_json
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InvalidRequest(f"no service {', '.join(unknown)}; there are {', '.join(SERVICES)}")
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
+    build_parts(settings)  # what is wrong with them is told here and not by every worker
     check_free(config.host, config.port, "stop that program or choose another with --port")
     os.environ[WORKER_CONFIG_VARIABLE] = to_json(settings)
     server = Granian(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
-from adapter.clients.tfs import TfsClient
-from adapter.config import Settings
+from adapter.clients.opening import open_servers
+from adapter.clients.servers import parse_servers
+from adapter.clients.tls import TlsFiles
+from adapter.config import AdapterConfig, Settings
 from adapter.parts import Parts
 from adapter.ports import ModelServer
 from model_store.preprocess import ImageLimits
@@ -17,10 +19,19 @@ def build_parts(settings: Settings, server: ModelServer | None = None) -> Parts:
     Args:
         settings: The process' configuration.
         server: Used instead of the configured one.
+
+    Raises:
+        InvalidRequest: A setting cannot be understood, or a file of one not be used.
     """
     adapter = settings.adapter
-    chosen = server or TfsClient(adapter.model_server)
+    chosen = server or open_model_server(adapter)
     catalogue = Catalogue(adapter.store)
     limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
     classifier = Classifier(catalogue, chosen, limits)
     return Parts(settings, catalogue, chosen, classifier)
+
+
+def open_model_server(config: AdapterConfig) -> ModelServer:
+    """All configured model servers as one; raises as ``build_parts`` does."""
+    tls = TlsFiles(config.model_server_ca, config.model_server_certificate, config.model_server_key)
+    return open_servers(parse_servers(config.model_servers, config.model_server), tls)

@@ -45,6 +45,7 @@ class FakeModelServer:
         failure: Raised instead of any answer.
         takes_s: How long an answer would take; nobody waits for it.
         calls: Every call, in order.
+        is_closed: Whether it was closed.
     """
 
     servables: Mapping[ModelVersion, FakeServable] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class FakeModelServer:
     failure: Exception | None = None
     takes_s: float = 0.0
     calls: list[Call] = field(default_factory=list)
+    is_closed: bool = False
 
     def predict(
         self, model: str, version: int | None, inputs: Tensors, *, timeout_s: float
@@ -71,6 +73,13 @@ class FakeModelServer:
 
     def is_ready(self, *, timeout_s: float) -> bool:
         return self.failure is None and self.takes_s <= timeout_s
+
+    def health(self, *, timeout_s: float) -> Mapping[str, str | None]:
+        is_ready = self.is_ready(timeout_s=timeout_s)
+        return {"model server": None if is_ready else "does not answer"}
+
+    def close(self) -> None:
+        self.is_closed = True
 
     def _number(self, model: str, version: int | None) -> int:
         numbers = [servable.number for servable in self.servables if servable.name == model]

@@ -7,7 +7,7 @@ import grpc
 from adapter.clients.places import Place
 from adapter.clients.tls import grpc_credentials
 
-_OPTIONS = (
+_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 100),

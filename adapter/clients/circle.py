@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 PROBE_S = 1.0
 LOOK_UP_S = 5.0
+# Between two rounds, however many calls fail.
+_BREATH_S = 0.05
+# For calls that have begun on a server that its name does not lead to any more.
+_PARTING_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,10 @@ class Circle:
         self._turn = itertools.count()
         self._members: tuple[Member, ...] = ()
         self._among: tuple[Member, ...] = ()
+        self._parting: list[tuple[float, Member]] = []
         self._changing = threading.Lock()
-        self._is_found, self._hurry = threading.Event(), threading.Event()
-        self._is_closed = False
+        self._is_found, self._hurry, self._is_closed = (threading.Event() for _ in range(3))
+        self._has_failed = False
         self._has_names = not all(is_fixed(address) for address in group.addresses)
         if not self._has_names:
             self._look_up()
@@ -105,7 +110,8 @@ class Circle:
         if len(self._members) > 1 and not member.is_out:
             logger.warning("the model server at %s is left out for now", member.place)
             member.is_out = True
-            self._arrange()
+        self._arrange()
+        self._has_failed = True
         self._hurry.set()
 
     def doubt(self) -> None:
@@ -114,33 +120,35 @@ class Circle:
 
     def close(self) -> None:
         """End the thread and all connections."""
-        self._is_closed = True
+        self._is_closed.set()
         self._hurry.set()
         with self._changing:
-            members, self._members, self._among = self._members, (), ()
+            members = [*self._members, *(member for _, member in self._parting)]
+            self._members, self._among, self._parting = (), (), []
         for member in members:
             member.client.close()
 
     def _look_after(self) -> None:
         looked_up = float("-inf")
-        while not self._is_closed:
+        while not self._is_closed.wait(_BREATH_S):
             self._hurry.clear()
-            if self._has_names and time.monotonic() >= looked_up + LOOK_UP_S:
+            is_urgent, self._has_failed = self._has_failed or not self._members, False
+            if self._has_names and time.monotonic() >= looked_up + LOOK_UP_S * (not is_urgent):
                 self._look_up()
                 looked_up = time.monotonic()
             if len(self._members) > 1:
                 for member in self._members:
                     self._probe(member)
+                self._arrange()
             self._hurry.wait(PROBE_S)
 
     def _probe(self, member: Member) -> None:
         is_out = not member.client.is_ready(timeout_s=PROBE_S)
-        if is_out == member.is_out or self._is_closed:
+        if is_out == member.is_out or self._is_closed.is_set():
             return
         member.is_out = is_out
         words = "is left out for now: it is not ready" if is_out else "is asked again"
         logger.warning("the model server at %s %s", member.place, words)
-        self._arrange()
 
     def _look_up(self) -> None:
         places = find_places(self._group.addresses, self._tls)
@@ -149,15 +157,20 @@ class Circle:
         self._is_found.set()
 
     def _change(self, places: Sequence[Place]) -> None:
+        now = time.monotonic()
         with self._changing:
-            if self._is_closed:
+            if self._is_closed.is_set():
                 return
             known = {member.place: member for member in self._members}
             self._members = tuple(
-                known.pop(place, None) or Member(place, self._connect(place)) for place in places
+                known.pop(place) if place in known else Member(place, self._connect(place))
+                for place in places
             )
+            ended = [member for since, member in self._parting if now >= since + _PARTING_S]
+            self._parting = [each for each in self._parting if each[1] not in ended]
+            self._parting += [(now, member) for member in known.values()]
         self._arrange()
-        for member in known.values():
+        for member in ended:
             member.client.close()
 
     def _arrange(self) -> None:

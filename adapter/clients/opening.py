@@ -74,9 +74,7 @@ def open_servers(groups: Sequence[ServerGroup], tls: TlsFiles = _NO_FILES) -> Mo
             "model_servers and model_server have none"
         )
     opened = {
-        group.model: BalancedServers(
-            group, tls if group.is_tls else None, _CLIENTS[group.protocol]
-        )
+        group.model: BalancedServers(group, tls if group.is_tls else None, _CLIENTS[group.protocol])
         for group in groups
     }
     everyone = opened.pop(None)

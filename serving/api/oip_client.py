@@ -30,7 +30,6 @@ def decode_infer_response(data: bytes) -> tuple[str, Tensors]:
     raw = response.raw_output_contents
     outputs: dict[str, Tensor] = {}
     for index, output in enumerate(response.outputs):
-        # Field by field the same message as an input's.
         contents = raw[index] if index < len(raw) else None
         outputs[output.name] = decode_input(output, contents, response.model_name)
     return response.model_version, outputs

@@ -53,14 +53,15 @@ _FIELDS: Mapping[str, str] = {
 }
 # Neither has a typed field, nor a form in JSON that all sides read to the same bits.
 RAW_ONLY = frozenset({"FP16", "BF16"})
+AnyTensor = pb.ModelInferRequest.InferInputTensor | pb.ModelInferResponse.InferOutputTensor
 _MAX_ELEMENTS = 2**31
 _MAX_RANK = 32
 
 
-def decode_input(
-    tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None, model: str
-) -> Tensor:
+def decode_input(tensor: AnyTensor, raw: bytes | None, model: str) -> Tensor:
     """Read one input from its raw entry, or from its typed contents without one.
+
+    An answer's output is the same message, field by field.
 
     Numeric raw tensors share the message's memory and cannot be written.
 
@@ -140,7 +141,7 @@ def _split_strings(raw: bytes, where: str) -> list[bytes]:
 
 
 def _decode_typed(
-    tensor: pb.ModelInferRequest.InferInputTensor,
+    tensor: AnyTensor,
     dtype: np.dtype[Any],
     elements: int,
     model: str,

@@ -5,18 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adapter.clients.tfs import TfsClient
 from adapter.ports import ModelServer
 from model_store.errors import (
     DeadlineExceeded,
-    EaselError,
     InvalidRequest,
     Overloaded,
     ServableNotFound,
     ServableNotReady,
+    ServerFailed,
 )
 from model_store.spec import ModelVersion, TensorSpec
-from tests.adapter.clients.grpc_server import TfsHandler, serving
+from tests.adapter.clients.grpc_server import OipHandler, TfsHandler, opened, serving
 from tests.fakes import FakeModelServer, FakeServable
 
 IMAGE = TensorSpec("image", "uint8", (None, 2, 2, 1))
@@ -40,7 +39,13 @@ def behind():
 @pytest.fixture
 def tfs_server(behind):
     with serving(TfsHandler(behind)) as address:
-        yield TfsClient(address)
+        yield opened(f"tfs://{address}")
+
+
+@pytest.fixture
+def oip_server(behind):
+    with serving(OipHandler(behind)) as address:
+        yield opened(f"oip://{address}")
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def fake_server(behind):
     return behind
 
 
-@pytest.fixture(params=["fake", "tfs"])
+@pytest.fixture(params=["fake", "tfs", "oip"])
 def server(request) -> ModelServer:
     return request.getfixturevalue(f"{request.param}_server")
 
@@ -102,11 +107,10 @@ def test_a_refusal_comes_back_as_its_class(server, behind, kind):
         server.predict("numbers", None, {"image": ROWS}, timeout_s=30)
 
 
-def test_a_failure_without_a_class_comes_back_as_one_of_ours(server, behind):
-    behind.failure = EaselError("the graph failed")
-    with pytest.raises(EaselError) as caught:
+def test_a_failure_of_the_servers_own_comes_back_as_one(server, behind):
+    behind.failure = ServerFailed("the graph failed")
+    with pytest.raises(ServerFailed):
         server.predict("numbers", None, {"image": ROWS}, timeout_s=30)
-    assert type(caught.value) is EaselError
 
 
 def test_no_answer_in_time_is_a_deadline_exceeded(server, behind):
@@ -122,6 +126,19 @@ def test_ready_and_not_ready_and_too_slow_to_say(server, behind):
     behind.failure = None
     behind.takes_s = 60
     assert not server.is_ready(timeout_s=0.2)
+
+
+def test_health_names_who_is_missing_and_why(server, behind):
+    assert server.health(timeout_s=30) == {"model server": None}
+    behind.failure = ServableNotReady("loading")
+    (reason,) = server.health(timeout_s=30).values()
+    assert "does not answer" in reason
+
+
+def test_a_server_may_be_closed_at_any_time_and_twice(server):
+    server.predict("numbers", None, {"image": ROWS}, timeout_s=30)
+    server.close()
+    server.close()
 
 
 def test_inputs_are_not_changed(server):
