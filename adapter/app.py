@@ -31,7 +31,7 @@ def create_app(parts: Parts) -> Flask:
     services = (*_chosen(parts), health.build(parts))
     for service in services:
         app.register_blueprint(to_blueprint(service, config.timeout_s))
-    app.register_blueprint(pages.build_blueprint())
+    app.register_blueprint(pages.build_blueprint(services))
     app.register_blueprint(docs.build_blueprint(services, has_keys=False))
     install_error_handlers(app)
 

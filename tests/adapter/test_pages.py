@@ -22,6 +22,12 @@ TYPES = {
     ".png": {"image/png"},
     ".woff2": {"font/woff2"},
 }
+FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
+MODULES = [path for path in FILES if path.suffix == ".js"]
+
+
+def to_address(path: Path) -> str:
+    return path.relative_to(STATIC).as_posix()
 
 
 class Page(HTMLParser):
@@ -85,37 +91,75 @@ def test_the_page_has_nothing_inline_that_the_policy_would_block(page):
 def test_everything_that_the_page_loads_is_ours_and_there(client, page):
     assert page.loads
     for address in page.loads:
-        assert address.startswith("/static/"), address
-        assert client.get(address, buffered=True).status_code == 200, address
+        assert not address.startswith("/"), "mounted under a prefix it would lead elsewhere"
+        assert client.get(f"/{address}", buffered=True).status_code == 200, address
 
 
-@pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=to_address)
 def test_a_static_file_has_its_type_and_the_pages_policy(client, path):
-    response = client.get(f"/static/{path.name}", buffered=True)
+    response = client.get(f"/static/{to_address(path)}", buffered=True)
     assert response.status_code == 200
     assert response.mimetype in TYPES[path.suffix]
     assert response.data == path.read_bytes()
     assert "Content-Security-Policy" in response.headers
 
 
-@pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
-def test_a_module_imports_modules_that_are_there(client, path):
+@pytest.mark.parametrize("path", MODULES, ids=to_address)
+def test_a_module_imports_modules_that_are_there(path):
     for address in re.findall(r"""from\s+["']([^"']+)["']""", path.read_text("utf-8")):
-        assert address.startswith(("./", "/static/")), address
-        name = address.rpartition("/")[2]
-        assert client.get(f"/static/{name}", buffered=True).status_code == 200, address
+        assert address.startswith(("./", "../")), address
+        assert (path.parent / address).resolve() in MODULES, address
+
+
+@pytest.mark.parametrize("path", MODULES, ids=to_address)
+def test_a_module_asks_for_nothing_by_an_address_that_a_prefix_would_break(path):
+    assert not re.search(r"""["'`]/(api|static|ops|metrics|readyz)\b""", path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("folder", ["play"])
+def test_both_languages_have_the_same_texts(folder):
+    english, korean = (
+        re.findall(
+            r"^( *)(\w+):", (STATIC / folder / f"{code}.js").read_text("utf-8"), re.MULTILINE
+        )
+        for code in ("en", "ko")
+    )
+    assert english == korean
+
+
+@pytest.mark.parametrize("path", [*FILES, *STATIC.parent.glob("*.html")], ids=lambda p: p.name)
+def test_a_file_of_the_pages_can_be_read_in_one_sitting(path):
+    assert len(path.read_text("utf-8").splitlines()) < 300
+
+
+def test_the_page_knows_which_services_are_offered(tmp_path):
+    config = AdapterConfig(store=tmp_path, services=("numbers",))
+    text = client_over(config, FakeModelServer()).get("/").get_data(as_text=True)
+    assert 'data-offers="' in text
+    assert "POST /api/numbers" in text
+    assert "/api/classifier" not in text
 
 
 @pytest.mark.parametrize(
-    "path", ["../index.html", "..%2findex.html", "%2e%2e/index.html", "../../pages.py", "", "."]
+    "path",
+    [
+        "../index.html",
+        "..%2findex.html",
+        "%2e%2e/index.html",
+        "../../pages.py",
+        "play/../../index.html",
+        "play",
+        "",
+        ".",
+    ],
 )
 def test_nothing_outside_the_static_folder_is_given(client, path):
     assert client.get(f"/static/{path}", buffered=True).status_code == 404
 
 
 def test_a_browser_that_has_a_file_is_told_that_it_has_not_changed(client):
-    first = client.get("/static/page.js", buffered=True)
+    first = client.get("/static/play/page.js", buffered=True)
     again = client.get(
-        "/static/page.js", buffered=True, headers={"If-None-Match": first.headers["ETag"]}
+        "/static/play/page.js", buffered=True, headers={"If-None-Match": first.headers["ETag"]}
     )
     assert again.status_code == 304
