@@ -1,0 +1,146 @@
+"""Google Text-to-Speech, behind ``adapter.speech.spec.Speaker``.
+
+Imported only where Google is configured, as ``vision``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+from google.cloud.texttospeech_v1 import types
+from google.cloud.texttospeech_v1.services.text_to_speech import TextToSpeechClient
+from google.cloud.texttospeech_v1.services.text_to_speech.transports import (
+    TextToSpeechGrpcTransport,
+)
+
+from adapter.cloud.cache import Cache
+from adapter.cloud.calling import Guard
+from adapter.cloud.channel import Endpoint, open_channel
+from adapter.cloud.statuses import as_easel_errors
+from adapter.per_process import PerProcess
+from adapter.speech.spec import AudioFormat, Spoken, Utterance, Voice
+from model_store.errors import BadAnswer
+
+SERVICE = "Google Text-to-Speech"
+HOST = "texttospeech.googleapis.com:443"
+ENGINE = "google"
+_ENCODINGS = {
+    AudioFormat.MP3: types.AudioEncoding.MP3,
+    AudioFormat.OGG: types.AudioEncoding.OGG_OPUS,
+    # With a WAV header, unlike PCM.
+    AudioFormat.WAV: types.AudioEncoding.LINEAR16,
+}
+_GENDERS = {
+    types.SsmlVoiceGender.FEMALE: "female",
+    types.SsmlVoiceGender.MALE: "male",
+}
+# Google asks for a region, people often say the language alone.
+_REGIONS = {
+    "ko": "ko-KR",
+    "en": "en-US",
+    "ja": "ja-JP",
+    "de": "de-DE",
+    "fr": "fr-FR",
+    "es": "es-ES",
+}
+_VOICES_KEY = b"voices"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    channel: grpc.Channel
+    client: TextToSpeechClient
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechCaches:
+    """What was spoken lately, and the list of voices; speech is paid for by the character."""
+
+    spoken: Cache[Spoken]
+    voices: Cache[tuple[Voice, ...]]
+
+
+class GoogleSpeaker:
+    """One project's speech; opens its channel on first use, and again after a fork."""
+
+    def __init__(self, endpoint: Endpoint, guard: Guard, caches: SpeechCaches) -> None:
+        self._endpoint = endpoint
+        self._guard = guard
+        self._caches = caches
+        self._opened = PerProcess(self._open)
+
+    def speak(self, utterance: Utterance, *, timeout_s: float) -> Spoken:
+        """Say one text; see ``adapter.speech.spec.Speaker``."""
+        return self._caches.spoken.get_or_make(
+            hashlib.sha256(repr(utterance).encode()).digest(),
+            lambda: self._run(lambda left_s: self._synthesize(utterance, left_s), timeout_s),
+            timeout_s=timeout_s,
+        )
+
+    def voices(self, *, timeout_s: float) -> tuple[Voice, ...]:
+        """Everybody it has, by name."""
+        return self._caches.voices.get_or_make(
+            _VOICES_KEY, lambda: self._run(self._list, timeout_s), timeout_s=timeout_s
+        )
+
+    def close(self) -> None:
+        """Let go of this process' channel."""
+        if (opened := self._opened.made()) is not None:
+            opened.channel.close()
+
+    def _run(self, call: Callable[[float], T], timeout_s: float) -> T:
+        return self._guard.run(call, timeout_s=timeout_s)
+
+    def _open(self) -> _Opened:
+        channel = open_channel(self._endpoint)
+        transport = TextToSpeechGrpcTransport(channel=channel)
+        return _Opened(channel, TextToSpeechClient(transport=transport))
+
+    def _synthesize(self, utterance: Utterance, timeout_s: float) -> Spoken:
+        written = utterance.format or AudioFormat.MP3
+        language = _REGIONS.get(utterance.language, utterance.language)
+        request = types.SynthesizeSpeechRequest(
+            input=types.SynthesisInput(text=utterance.text),
+            voice=types.VoiceSelectionParams(language_code=language, name=utterance.voice or ""),
+            audio_config=types.AudioConfig(
+                audio_encoding=_ENCODINGS[written], speaking_rate=utterance.rate
+            ),
+        )
+        with as_easel_errors(SERVICE):
+            response = self._opened.get().client.synthesize_speech(
+                request=request, timeout=timeout_s, retry=None
+            )
+        if not response.audio_content:
+            raise BadAnswer(f"{SERVICE} answered without audio")
+        return Spoken(response.audio_content, written, language, utterance.voice or "")
+
+    def _list(self, timeout_s: float) -> tuple[Voice, ...]:
+        with as_easel_errors(SERVICE):
+            response = self._opened.get().client.list_voices(
+                request=types.ListVoicesRequest(), timeout=timeout_s, retry=None
+            )
+        found = (
+            Voice(
+                voice.name,
+                tuple(voice.language_codes),
+                _GENDERS.get(voice.ssml_gender, "neutral"),
+                ENGINE,
+            )
+            for voice in response.voices
+        )
+        return tuple(sorted(found, key=lambda voice: voice.name))
+
+
+def spoken_bytes(spoken: Spoken) -> int:
+    """Roughly what *spoken* takes in memory."""
+    return len(spoken.audio) + 200
+
+
+def voices_bytes(voices: tuple[Voice, ...]) -> int:
+    """Roughly what *voices* take in memory."""
+    return 400 * len(voices)
