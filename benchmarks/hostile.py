@@ -95,6 +95,39 @@ def _bmp(compression: int, pixels: bytes, width: int = 4000, height: int = 4000)
     return b"BM" + struct.pack("<III", 0, 0, 54 + 1024) + header + b"\1\2\3\0" * 256 + pixels
 
 
+def sequence_header(width: int, height: int) -> bytes:
+    """An AV1 stream of nothing but the shortest sequence header for a picture of this size."""
+    wide, high = (width - 1).bit_length(), (height - 1).bit_length()
+    fields = ((0, 3), (1, 1), (1, 1), (8, 5), (wide - 1, 4), (high - 1, 4))
+    bits = "".join(f"{value:0{count}b}" for value, count in fields)
+    bits += f"{width - 1:0{wide}b}{height - 1:0{high}b}"
+    header = int(bits.ljust(16 * 8, "0"), 2).to_bytes(16, "big")
+    return bytes([1 << 3 | 2, len(header)]) + header
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def avif(
+    stream: bytes, width: int = 64, height: int = 48, kind: bytes = b"av01", items: int = 1
+) -> bytes:
+    """An AVIF whose *items* are all made of one *stream*, and that says it is of this size."""
+    numbers = range(1, items + 1)
+    entries = [_box(b"infe", struct.pack(">IHH", 2 << 24, n, 0), kind, b"\0") for n in numbers]
+    size = _box(b"ispe", struct.pack(">III", 0, width, height))
+    where = b"".join(struct.pack(">HHHHII", n, 1, 0, 1, 0, len(stream)) for n in numbers)
+    meta = _box(
+        b"meta", bytes(4), _box(b"hdlr", bytes(8), b"pict", bytes(13)),
+        _box(b"pitm", bytes(4), b"\0\1"), _box(b"idat", stream),
+        _box(b"iloc", b"\1\0\0\0\x44\0", struct.pack(">H", items), where),
+        _box(b"iinf", bytes(4), struct.pack(">H", items), *entries),
+        _box(b"iprp", _box(b"ipco", size), _box(b"ipma", bytes(8))),
+    )  # fmt: skip
+    return _box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf") + meta
+
+
 def _exif(tags: int, size: int) -> bytes:
     """EXIF data each tag of which claims the same *size* bytes."""
     entries = b"".join(struct.pack("<HHII", 1000 + tag, 7, size, 8) for tag in range(tags))
@@ -159,6 +192,15 @@ PICTURES: Mapping[str, Callable[[], bytes]] = {
     "BMP, says 4000 x 4000, has none": lambda: _bmp(0, b""),
     "BMP, five million ends of line": lambda: _bmp(1, _filled(b"\0\0")),
     "BMP, runs of one pixel": lambda: _bmp(1, _filled(b"\1\1")),
+    "AVIF, says 60000 x 60000": lambda: avif(sequence_header(64, 48), 60_000, 60_000),
+    "AVIF, its stream says 16000 x 16000": lambda: avif(sequence_header(16_000, 16_000)),
+    "AVIF, put together to 60000 x 60000": lambda: avif(
+        struct.pack(">BBBBII", 0, 1, 9, 9, 60_000, 60_000), kind=b"grid"
+    ),
+    "AVIF, 9000 items of one stream": lambda: avif(sequence_header(64, 48) * 5000, items=9000),
+    "AVIF, 500,000 headers of a stream": lambda: avif(_filled(sequence_header(64, 48))),
+    "AVIF, a million empty parts of a stream": lambda: avif(_filled(b"\x12\0")),
+    "AVIF, a million empty boxes": lambda: avif(b"") + _filled(_box(b"free")),
     "11 MB of zeros": lambda: b"\0" * (11 * 1024 * 1024),
     "a PNG of 11 MB": lambda: _png(16, before=chunk(b"tEXt", b"x" * 11_000_000)),
 }

@@ -19,7 +19,7 @@ from model_store.spec import TensorSpec
 
 # An array of this name, that is no input, holds the right class of each row.
 CLASSES = "labels"
-_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
+_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 # What numpy raises for other formats, a missing array and damage; a TypeError
 # is an .npy file, which is no archive.
 _NOT_AN_NPZ = (

@@ -7,7 +7,7 @@ import struct
 from model_store.errors import BadImage
 from model_store.images.limits import ImageLimits, Still, check_size, cut_short
 
-SIGNATURE = b"BM"
+MARKS = (b"BM",)
 
 _OLD_HEADER_BYTES = 12
 _NEWER_HEADERS = (40, 52, 56, 64, 108, 124)

@@ -13,15 +13,24 @@ from io import BytesIO
 from PIL import Image, features
 
 from model_store.errors import BadImage, ImageTooLarge
-from model_store.images import bmp, gif, jpeg, png, webp
+from model_store.images import avif, bmp, gif, jpeg, png, webp
+from model_store.images.exif import read_orientation
 from model_store.images.limits import ImageLimits, Still, check_bytes, cut_short
 
 Read = Callable[[bytes, ImageLimits], Still]
 
+# By what a file of each format has at which place, and who reads it.
+_READERS: Mapping[str, tuple[int, tuple[bytes, ...], Read]] = {
+    "PNG": (0, png.MARKS, png.read_png),
+    "JPEG": (0, jpeg.MARKS, jpeg.read_jpeg),
+    "WEBP": (8, webp.MARKS, webp.read_webp),
+    "GIF": (0, gif.MARKS, gif.read_gif),
+    "BMP": (0, bmp.MARKS, bmp.read_bmp),
+    "AVIF": (4, avif.MARKS, avif.read_avif),
+}
+# Two need libraries that a Pillow may have been built without.
 FORMATS = tuple(
-    name
-    for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-    if name != "WEBP" or features.check("webp")
+    name for name in _READERS if name not in ("WEBP", "AVIF") or features.check(name.lower())
 )
 
 _TURNS: Mapping[int, Image.Transpose] = {
@@ -43,24 +52,11 @@ def read_still(data: bytes, limits: ImageLimits) -> Still:
         ImageTooLarge: It is beyond *limits*.
     """
     check_bytes(data, limits)
-    read = _reader(data)
-    if read is None:
-        raise BadImage(f"not an image; send one of {', '.join(FORMATS)}")
-    return read(data, limits)
-
-
-def _reader(data: bytes) -> Read | None:
-    if data.startswith(png.SIGNATURE):
-        return png.read_png
-    if data.startswith(jpeg.SIGNATURE):
-        return jpeg.read_jpeg
-    if data.startswith(webp.SIGNATURE) and data[8:12] == webp.KIND and "WEBP" in FORMATS:
-        return webp.read_webp
-    if data.startswith(gif.SIGNATURES):
-        return gif.read_gif
-    if data.startswith(bmp.SIGNATURE):
-        return bmp.read_bmp
-    return None
+    for name in FORMATS:
+        at, marks, read = _READERS[name]
+        if data.startswith(marks, at):
+            return read(data, limits)
+    raise BadImage(f"not an image; send one of {', '.join(FORMATS)}")
 
 
 def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
@@ -73,7 +69,7 @@ def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
     still = read_still(data, limits)
     try:
         image = Image.open(BytesIO(still.data), formats=(still.format,))
-        if image.size != (still.width, still.height):
+        if image.width * image.height > still.width * still.height:
             raise BadImage("the image contradicts itself; save it again and send that")
         image.load()
     except (BadImage, MemoryError):
@@ -84,5 +80,7 @@ def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
     # Pillow's decoders raise whatever the client's bytes lead them to.
     except Exception as error:
         raise cut_short() from error
-    turn = _TURNS.get(still.orientation)
+    # Pillow says in EXIF's words what an AVIF's own properties say, and nothing else is left there.
+    stored = read_orientation(image.info.get("exif", b"")) if still.format == "AVIF" else 1
+    turn = _TURNS.get(max(still.orientation, stored))
     return image if turn is None else image.transpose(turn)

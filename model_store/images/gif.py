@@ -5,6 +5,7 @@ Kept are the page, its palette, and the first picture with its transparency.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -18,16 +19,20 @@ from model_store.images.limits import (
     cut_short,
 )  # fmt: skip
 
-SIGNATURES = (b"GIF87a", b"GIF89a")
+MARKS = (b"GIF87a", b"GIF89a")
 
-_IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
+_IMAGE, _EXTENSION = 0x2C, 0x21
+_TRAILER = b";"
+# What lies before the next of these is passed over, if it is near.
+_BEGINNING = re.compile(rb"[,!;]")
+_MAX_GAP_BYTES = 1024
 _CONTROL = b"\x21\xf9\x04"
 _CONTROL_BYTES = 8
 _HAS_PALETTE = 0x80
 # The shortest picture: where it is, and nothing in it.
 _IMAGE_BYTES = 12
 # Programs fill the blocks of a picture, 255 bytes each, but for the last.
-_BYTES_A_BLOCK = 100
+_BYTES_A_BLOCK = 200
 
 
 def read_gif(data: bytes, limits: ImageLimits) -> Still:
@@ -61,14 +66,16 @@ def read_gif(data: bytes, limits: ImageLimits) -> Still:
 def _blocks(data: bytes, at: int) -> Iterator[tuple[int, int]]:
     """Start and end of each picture and extension, up to the trailer."""
     parts, most = 0, MAX_PARTS + len(data) // _BYTES_A_BLOCK
-    while at + _IMAGE_BYTES <= len(data) and data[at] != _TRAILER:
-        start = at
-        if data[at] in (_IMAGE, _EXTENSION):
-            at += _head_bytes(data, at)
-            while at < len(data) and data[at]:
-                at += data[at] + 1
-                parts += 1
-                check_parts(parts, most)
+    while (begun := _BEGINNING.search(data, at, at + _MAX_GAP_BYTES)) and begun[0] != _TRAILER:
+        start = begun.start()
+        if start + _IMAGE_BYTES > len(data):
+            return
+        at = start + _head_bytes(data, start)
+        while at < len(data) and (size := data[at]):
+            at += size + 1
+            parts += 1
+            if parts > most:
+                break
         at += 1
         parts += 1
         check_parts(parts, most)

@@ -13,7 +13,7 @@ from model_store.errors import BadImage, ImageTooLarge
 from model_store.images.exif import read_orientation
 from model_store.images.limits import ImageLimits, Still, check_parts, check_size, cut_short
 
-SIGNATURE = b"\xff\xd8\xff"
+MARKS = (b"\xff\xd8\xff",)
 
 _SOS, _EOI = 0xDA, 0xD9
 _FRAMES = {0xC0, 0xC1, 0xC2}

@@ -22,7 +22,7 @@ from model_store.images.limits import (
     cut_short,
 )  # fmt: skip
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MARKS = (b"\x89PNG\r\n\x1a\n",)
 
 _NEEDED = {b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _HEADER_END = 33

@@ -15,8 +15,7 @@ from model_store.images.limits import (
     cut_short,
 )  # fmt: skip
 
-SIGNATURE = b"RIFF"
-KIND = b"WEBP"
+MARKS = (b"WEBP",)
 
 _KEY_FRAME = b"\x9d\x01\x2a"
 _LOSSLESS = 0x2F

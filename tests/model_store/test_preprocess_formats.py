@@ -29,6 +29,8 @@ from tests.model_store.pictures import (
 )
 
 PICTURE = photo(28, 28)
+WITH_HOLES = PICTURE.copy()
+WITH_HOLES.putalpha(Image.fromarray(np.tile(np.array([255, 254], np.uint8), (28, 14))))
 FILES = {
     "png": encode(PICTURE),
     "png, palette": encode(PICTURE.quantize(16)),
@@ -45,6 +47,11 @@ FILES = {
     "webp": encode(PICTURE, "WEBP"),
     "webp, lossless": encode(PICTURE, "WEBP", lossless=True),
     "webp, alpha": encode(PICTURE.convert("RGBA"), "WEBP", lossless=True),
+    "avif": encode(PICTURE, "AVIF", quality=95),
+    "avif, alpha": encode(WITH_HOLES, "AVIF", quality=95),
+    "avif, animated": encode(
+        PICTURE, "AVIF", save_all=True, append_images=[Image.new("RGB", (28, 28))], duration=100
+    ),
     "bmp": encode(PICTURE, "BMP"),
     "bmp, one bit": encode(PICTURE.convert("1"), "BMP"),
 }
@@ -128,7 +135,7 @@ def test_cmyk_has_the_colours_that_were_printed():
     assert np.abs(colours(encode(red, "JPEG", quality=95)) - (255, 0, 0)).max() <= 6
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_says_which_way_is_up(kind, orientation):
     upright = photo(28, 28)
@@ -160,7 +167,7 @@ def test_damaged_exif_does_not_damage_the_picture(kind, exif):
     assert np.abs(colours(encode(PICTURE, kind, exif=exif)) - np.asarray(PICTURE)).mean() < 4
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
 def test_of_an_animation_the_first_frame_counts(kind):
     frames = [Image.new("RGB", (28, 28), colour) for colour in ("red", "blue", "green")]
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)

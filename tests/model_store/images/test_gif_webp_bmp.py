@@ -10,7 +10,7 @@ from PIL import Image
 
 from model_store.contract import ImageContract
 from model_store.errors import BadImage, ImageTooLarge
-from model_store.images.decoding import read_still
+from model_store.images.decoding import FORMATS, read_still
 from model_store.images.limits import ImageLimits
 from model_store.preprocess import to_tensor
 from tests.model_store.images.files import exif
@@ -58,7 +58,7 @@ def test_a_gifs_picture_may_lie_anywhere_on_its_page():
     assert shown(bytes(data)).shape == (HEIGHT, WIDTH, 3)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "AVIF"])
 def test_one_pixel_more_than_the_limit_is_refused(kind):
     data = encode(PICTURE, kind)
     read_still(data, ImageLimits(max_pixels=WIDTH * HEIGHT))
@@ -66,7 +66,7 @@ def test_one_pixel_more_than_the_limit_is_refused(kind):
         read_still(data, ImageLimits(max_pixels=WIDTH * HEIGHT - 1))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_one_byte_more_than_the_limit_is_refused(kind):
     data = encode(PICTURE, kind)
     read_still(data, ImageLimits(max_bytes=len(data)))
