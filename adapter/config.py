@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-SERVICES = ("classifier", "numbers")
+from model_store.errors import InvalidRequest
+
+SERVICES = ("classifier", "numbers", "feedback")
 # Hands the settings from the command to the processes that answer.
 WORKER_CONFIG_VARIABLE = "EASEL_ADAPTER_WORKER_CONFIG"
 
@@ -50,12 +53,49 @@ class AdapterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackConfig:
+    """The request log, which holds what people drew: off unless a folder is named.
+
+    Attributes:
+        log: Folder for answered requests and feedback; without one nothing is kept.
+        format: jsonl, or parquet with the extra of that name.
+        share: Which part of the requests is kept, from 0 to 1; feedback is always.
+        file_bytes: How large a file grows before the next one is begun.
+        file_s: Seconds after which the next file is begun.
+        keep_days: Days after which a file is deleted.
+        max_bytes: What all files may take; then the oldest go.
+        queue_bytes: What may wait to be written in each process; more is dropped, and counted.
+        per_minute: How often feedback is taken in each process.
+    """
+
+    log: str = ""
+    format: Literal["jsonl", "parquet"] = "jsonl"
+    share: float = 1.0
+    file_bytes: int = 64 * 1024 * 1024
+    file_s: float = 3600.0
+    keep_days: float = 30.0
+    max_bytes: int = 1024 * 1024 * 1024
+    queue_bytes: int = 16 * 1024 * 1024
+    per_minute: int = 600
+
+    def __post_init__(self) -> None:
+        """Raise InvalidRequest for what cannot be."""
+        if not 0 <= self.share <= 1:
+            raise InvalidRequest("setting feedback_share must be from 0 to 1")
+        for name in ("file_bytes", "file_s", "keep_days", "max_bytes", "queue_bytes", "per_minute"):
+            if not getattr(self, name) > 0:
+                raise InvalidRequest(f"setting feedback_{name} must be above 0")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All sections of the adapter's configuration.
 
     Attributes:
         adapter: Flags ``--name``, ``EASEL_ADAPTER_NAME``, table [adapter]; another section's are
             ``--section_name``, ``EASEL_SECTION_NAME``, [section].
+        feedback: The request log, and feedback to it.
     """
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    feedback: FeedbackConfig = field(default_factory=FeedbackConfig)

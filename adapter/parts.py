@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
 from adapter.config import Settings
+from adapter.feedback.recorder import Recorder
 from adapter.ports import ModelServer
 
 
@@ -19,9 +20,11 @@ class Parts:
         catalogue: What the store says about models.
         server: Runs them.
         classifier: Pictures to labels, with both.
+        recorder: The request log; None where it is off.
     """
 
     settings: Settings
     catalogue: Catalogue
     server: ModelServer
     classifier: Classifier
+    recorder: Recorder | None = None

@@ -8,6 +8,7 @@ from adapter.clients.opening import open_servers
 from adapter.clients.servers import parse_servers
 from adapter.clients.tls import TlsFiles
 from adapter.config import AdapterConfig, Settings
+from adapter.feedback.recorder import build_recorder
 from adapter.parts import Parts
 from adapter.ports import ModelServer
 from model_store.preprocess import ImageLimits
@@ -28,7 +29,7 @@ def build_parts(settings: Settings, server: ModelServer | None = None) -> Parts:
     catalogue = Catalogue(adapter.store)
     limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
     classifier = Classifier(catalogue, chosen, limits)
-    return Parts(settings, catalogue, chosen, classifier)
+    return Parts(settings, catalogue, chosen, classifier, build_recorder(settings.feedback))
 
 
 def open_model_server(config: AdapterConfig) -> ModelServer:

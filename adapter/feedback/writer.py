@@ -1,0 +1,161 @@
+"""The thread that writes the log: lines, files, the index, and what has to go.
+
+Nothing here may hurt an answer: what cannot be written is counted, and told in the log of
+the process at most once a minute.  No message holds anything of a record.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from adapter.config import FeedbackConfig
+from adapter.feedback import folder as folders
+from adapter.feedback.folder import Finish, OpenFile
+from adapter.feedback.index import IndexWriter
+from adapter.feedback.queue import ByteQueue
+from adapter.feedback.records import Answered, Record, encode_line, to_record, to_time
+
+logger = logging.getLogger(__name__)
+
+_TIDY_S = 3600.0
+_TELL_S = 60.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the records of one process, since it began.
+
+    Attributes:
+        written: In a file, finished or not.
+        dropped: Not taken in, because the queue was full.
+        failed: Not written, because the disk refused.
+    """
+
+    written: int = 0
+    dropped: int = 0
+    failed: int = 0
+
+
+class Writer:
+    """What one thread of one process has open; every method is called by it alone."""
+
+    def __init__(
+        self, config: FeedbackConfig, counts: Counts, finish: Finish, clock: Callable[[], float]
+    ) -> None:
+        """Nothing is opened yet."""
+        self._config = config
+        self._folder = Path(config.log)
+        self._counts = counts
+        self._finish = finish
+        self._clock = clock
+        self._file: OpenFile | None = None
+        self._index: IndexWriter | None = None
+        self._tidied = self._told = float("-inf")
+        self._told_of = (0, 0)
+
+    def run(self, queue: ByteQueue[Answered | Record]) -> None:
+        """Write what comes until the queue has ended."""
+        self._tidy()
+        while not queue.has_ended:
+            items = queue.take(self._until_due_s())
+            self._write(items)
+            queue.done(len(items))
+            self._close_if_due()
+            if self._clock() >= self._tidied + _TIDY_S:
+                self._tidy()
+            self._tell_if_due()
+        self._close()
+        if self._index is not None:
+            self._index.close()
+
+    def _write(self, items: Sequence[Answered | Record]) -> None:
+        answers = []
+        for item in items:
+            try:
+                record = to_record(item) if isinstance(item, Answered) else item
+                self._append(encode_line(record))
+            except Exception as error:  # whatever it is, the thread goes on
+                self._failed(1, error)
+                continue
+            self._counts.written += 1
+            if record.kind == "request":
+                answers.append(record)
+        if answers:
+            self._remember(answers)
+
+    def _append(self, line: bytes) -> None:
+        if self._file is None:
+            folders.prepare(self._folder)
+            self._file = folders.create(self._folder, self._now())
+        self._file.append(line)
+
+    def _remember(self, answers: Sequence[Record]) -> None:
+        try:
+            if self._index is None:
+                self._index = IndexWriter(self._folder)
+            self._index.add(answers)
+        except (OSError, sqlite3.Error) as error:
+            self._failed(0, error)
+
+    def _close_if_due(self) -> None:
+        file = self._file
+        if file is not None and (
+            file.size_bytes >= self._config.file_bytes
+            or self._now() - file.opened >= timedelta(seconds=self._config.file_s)
+        ):
+            self._close()
+            self._tidy()
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.close(self._finish)
+        except OSError as error:  # its lines are there; the next process finishes it
+            self._failed(0, error)
+
+    def _tidy(self) -> None:
+        """Finish what killed processes have left, and delete what is too old."""
+        self._tidied = self._clock()
+        try:
+            folders.prepare(self._folder)
+            folders.adopt_abandoned(self._folder, self._finish)
+            oldest = folders.delete_old(
+                self._folder, self._now(), self._config.keep_days, self._config.max_bytes
+            )
+            if self._index is not None:
+                self._index.forget((oldest or self._now()).timestamp())
+        except (OSError, sqlite3.Error) as error:
+            self._failed(0, error)
+
+    def _until_due_s(self) -> float:
+        due = self._tidied + _TIDY_S
+        if self._file is not None:
+            due = min(due, self._file.opened.timestamp() + self._config.file_s)
+        return max(0.0, due - self._clock())
+
+    def _failed(self, count: int, error: Exception) -> None:
+        self._counts.failed += count
+        if self._clock() >= self._told + _TELL_S:
+            self._told = self._clock()
+            # The error's words could hold a record's; those of the system hold a path only.
+            words = error.strerror if isinstance(error, OSError) else type(error).__name__
+            logger.warning("the request log in %s cannot be written: %s", self._folder, words)
+
+    def _tell_if_due(self) -> None:
+        """Say how many records are lost, when there are more than before."""
+        lost = (self._counts.dropped, self._counts.failed)
+        if lost != self._told_of and self._clock() >= self._told + _TELL_S:
+            self._told_of, self._told = lost, self._clock()
+            logger.warning(
+                "the request log lost %d records to a full queue and %d to the disk", *lost
+            )
+
+    def _now(self) -> datetime:
+        return to_time(self._clock())
