@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from adapter import pages
 from adapter.http import docs, health
 from adapter.http.answers import install_error_handlers
 from adapter.http.blueprints import to_blueprint
+from adapter.http.ids import REQUEST_ID_HEADER, request_id
 from adapter.http.operations import Service
+from adapter.http.recording import recorded
 from adapter.parts import Parts
 from adapter.services import SERVICES
 from model_store.errors import InvalidRequest
@@ -30,14 +32,18 @@ def create_app(parts: Parts) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     services = (*_chosen(parts), health.build(parts))
     for service in services:
-        app.register_blueprint(to_blueprint(service, config.timeout_s))
+        app.register_blueprint(to_blueprint(recorded(service, parts.recorder), config.timeout_s))
     app.register_blueprint(pages.build_blueprint(services))
     app.register_blueprint(docs.build_blueprint(services, has_keys=False))
     install_error_handlers(app)
+    if parts.recorder is not None:
+        # Not before the first request: servers fork.
+        app.before_request(parts.recorder.wake)
 
     @app.after_request
     def protect(response: Response) -> Response:
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers[REQUEST_ID_HEADER] = request_id(request)
         return response
 
     return app

@@ -11,6 +11,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig, Settings
+from adapter.feedback.recorder import check_format
 from adapter.services import SERVICES
 from adapter.wiring import build_parts
 from model_store.address import check_free
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     config = settings.adapter
     if unknown := sorted(set(config.services) - SERVICES.keys()):
         raise InvalidRequest(f"no service {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+    check_format(settings.feedback)
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     build_parts(settings)  # what is wrong with them is told here and not by every worker

@@ -31,6 +31,11 @@ class Say(Enum):
     )
     TOO_LARGE = ("The picture is too large.", "그림이 너무 커요.")
     EMPTY = ("Nothing is drawn yet.", "아직 아무것도 그리지 않았어요.")
+    NOTED = ("Thank you! The right answer was noted.", "고마워요! 정답을 기록했어요.")
+    NO_RECORD = (
+        "That answer was not kept, so it cannot be corrected.",
+        "그 답은 보관되어 있지 않아서 고칠 수 없어요.",
+    )
     NOT_FOUND = ("There is no such model or page.", "그런 모델이나 페이지가 없어요.")
     WHO = (
         "A key is needed here. Please send yours, or ask the operator for one.",
@@ -72,6 +77,7 @@ _BY_ERROR: Mapping[type[errors.EaselError], Say] = {
     errors.Unauthenticated: Say.WHO,
     errors.PermissionDenied: Say.FORBIDDEN,
     errors.RateLimited: Say.TOO_OFTEN,
+    errors.RecordNotFound: Say.NO_RECORD,
     errors.Overloaded: Say.BUSY,
     errors.ServableNotReady: Say.DOWN,
     errors.DeadlineExceeded: Say.LATE,

@@ -11,6 +11,7 @@
     ├── Unauthenticated         UNAUTHENTICATED      401
     ├── PermissionDenied        PERMISSION_DENIED    403
     ├── ServableNotFound        NOT_FOUND            404
+    ├── RecordNotFound          NOT_FOUND            404
     ├── Overloaded              RESOURCE_EXHAUSTED   429
     │   ├── QuotaExceeded
     │   └── RateLimited
@@ -120,6 +121,12 @@ class PermissionDenied(EaselError):
 
 class ServableNotFound(EaselError):
     """No such model, version or version label is served."""
+
+    code = Code.NOT_FOUND
+
+
+class RecordNotFound(EaselError):
+    """The request log does not have what is asked for, or is off."""
 
     code = Code.NOT_FOUND
 

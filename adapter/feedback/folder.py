@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 
 from adapter.feedback.names import (
-    INDEX,
     LogFile,
     finished_path,
     is_older,
+    is_ours,
     log_files,
     open_path,
 )
@@ -80,9 +80,7 @@ def prepare(folder: Path) -> None:
         OSError: It cannot be created.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    names = {path.name for path in folder.iterdir()}
-    is_log = not names or INDEX in names
-    if is_log and folder.stat().st_uid == os.geteuid():
+    if folder.stat().st_uid == os.geteuid() and all(map(is_ours, folder.iterdir())):
         folder.chmod(0o700)
 
 
@@ -194,4 +192,3 @@ def _size_bytes(file: LogFile) -> int:
         return file.path.stat().st_size
     except FileNotFoundError:  # another process has deleted or finished it
         return 0
-

@@ -1,8 +1,8 @@
 """What the log's files are called, which says all that has to be known of them.
 
-    20261123T041011-4711-1.jsonl         finished; the time of its first record, the process, a count
-    .open-20261123T041011-4711-2.jsonl   being written by a process, which holds a lock on it
-    answers.sqlite                       which version answered which request; see ``index``
+20261123T041011-4711-0001.jsonl      finished; the time of its first record, the process, a count
+.open-20261123T041011-4711-0002.jsonl being written by a process, which holds a lock on it
+answers.sqlite                       which version answered which request; see ``index``
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LogFile:
 
 def open_path(folder: Path, opened: datetime, process: int, count: int) -> Path:
     """Where a process writes its next file."""
-    return folder / f"{OPEN}{opened:{_TIME}}-{process}-{count}.jsonl"
+    return folder / f"{OPEN}{opened:{_TIME}}-{process}-{count:04}.jsonl"
 
 
 def finished_path(path: Path, suffix: str) -> Path:
@@ -54,6 +54,11 @@ def log_files(folder: Path) -> Iterator[LogFile]:
             except ValueError:  # digits that are no time
                 continue
             yield LogFile(path, opened, match[1] is not None)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file of that name belongs to a log."""
+    return path.name.startswith(INDEX) or _NAME.fullmatch(path.name) is not None
 
 
 def is_older(file: LogFile, now: datetime, days: float) -> bool:

@@ -84,7 +84,9 @@ def read(path: Path) -> Iterator[Record | None]:
                 )
             for batch in file.iter_batches(_ROWS, columns=_SCHEMA.names):
                 yield from map(_to_record, batch.to_pylist())
-    except pa.ArrowException as error:
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:  # a damaged footer is one of either
         raise InvalidRequest(f"{path} cannot be read as Parquet: {error}") from error
 
 
@@ -104,4 +106,3 @@ def _to_record(row: dict[str, Any]) -> Record | None:
         return msgspec.convert(row, Record)
     except (msgspec.DecodeError, TypeError, RecursionError):
         return None
-

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Lock, Thread
@@ -26,8 +27,8 @@ from adapter.feedback.writer import Counts, Writer
 from model_store.errors import InvalidRequest, Overloaded
 from model_store.spec import ModelVersion
 
-# A record's own size in memory, beside its picture and its answer.
-_RECORD_BYTES = 1000
+# A record's own size in memory, beside its picture: the answer with its labels, mostly.
+_RECORD_BYTES = 4096
 # A server gives its workers ten seconds to end.
 _CLOSE_S = 8.0
 _SETTLE_S = 1.0
@@ -73,7 +74,7 @@ class Recorder:
     def log(self, answered: Answered) -> None:
         """Keep an answered request, if it is sampled and there is room."""
         if self.is_sampled(answered.request_id):
-            self._put(answered, len(answered.picture) + len(answered.body))
+            self._put(answered, len(answered.picture))
 
     def note(self, feedback: Record) -> None:
         """Keep what somebody says is right.
@@ -152,14 +153,15 @@ def build_recorder(config: FeedbackConfig) -> Recorder | None:
     """
     if not config.log:
         return None
+    check_format(config)
     if config.format == "jsonl":
         return Recorder(config)
-    try:
-        parquet = import_module("adapter.feedback.parquet")
-    except ModuleNotFoundError as error:
-        if error.name != "pyarrow":
-            raise
+    return Recorder(config, import_module("adapter.feedback.parquet").finish)
+
+
+def check_format(config: FeedbackConfig) -> None:
+    """Raise InvalidRequest if the format needs a package that is not installed."""
+    if config.log and config.format == "parquet" and find_spec("pyarrow") is None:
         raise InvalidRequest(
             "feedback_format parquet needs pyarrow; run: pip install 'easel[parquet]'"
-        ) from error
-    return Recorder(config, parquet.finish)
+        )

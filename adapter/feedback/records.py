@@ -55,7 +55,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         at: When, in seconds since 1970.
-        body: The answer's JSON.
+        answer: The answer, as it was made.
     """
 
     request_id: str
@@ -65,7 +65,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     path: Mapping[str, str]
     options: msgspec.Struct | None
     picture: bytes
-    body: bytes
+    answer: msgspec.Struct
 
 
 _encode = msgspec.json.Encoder().encode
@@ -87,9 +87,8 @@ def decode_line(line: bytes) -> Record | None:
 
 
 def to_record(answered: Answered) -> Record:
-    """What is kept of an answered request; model, version and label are those of its body."""
-    body = msgspec.json.decode(answered.body)
-    answer = body if isinstance(body, dict) else {}
+    """What is kept of an answered request; model, version and label are those of its answer."""
+    answer = msgspec.to_builtins(answered.answer)
     model = answer.get("model")
     named = model if isinstance(model, dict) else {}
     return Record(

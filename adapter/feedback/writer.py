@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _TIDY_S = 3600.0
 _TELL_S = 60.0
+# A record is older than its file by as long as it waits to be written; no longer than this.
+_WAITS_S = 60.0
 
 
 @dataclass(slots=True)
@@ -64,8 +66,8 @@ class Writer:
         while not queue.has_ended:
             items = queue.take(self._until_due_s())
             self._write(items)
-            queue.done(len(items))
             self._close_if_due()
+            queue.done(len(items))
             if self._clock() >= self._tidied + _TIDY_S:
                 self._tidy()
             self._tell_if_due()
@@ -96,11 +98,14 @@ class Writer:
 
     def _remember(self, answers: Sequence[Record]) -> None:
         try:
-            if self._index is None:
-                self._index = IndexWriter(self._folder)
-            self._index.add(answers)
+            self._opened_index().add(answers)
         except (OSError, sqlite3.Error) as error:
             self._failed(0, error)
+
+    def _opened_index(self) -> IndexWriter:
+        if self._index is None:
+            self._index = IndexWriter(self._folder)
+        return self._index
 
     def _close_if_due(self) -> None:
         file = self._file
@@ -129,8 +134,7 @@ class Writer:
             oldest = folders.delete_old(
                 self._folder, self._now(), self._config.keep_days, self._config.max_bytes
             )
-            if self._index is not None:
-                self._index.forget((oldest or self._now()).timestamp())
+            self._opened_index().forget((oldest or self._now()).timestamp() - _WAITS_S)
         except (OSError, sqlite3.Error) as error:
             self._failed(0, error)
 

@@ -9,6 +9,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from adapter.http.answers import failure, language
+from adapter.http.ids import request_id
 from adapter.http.operations import Asked, Operation, Service, Takes
 from adapter.http.reading import read_deadline, read_json, read_picture, to_options
 from adapter.messages import Say
@@ -54,7 +55,7 @@ def _asked(operation: Operation, path: dict[str, str], timeout_s: float) -> Aske
             options = read_json(request, operation.options)
         case Takes.QUERY:
             options = to_options(request.args, operation.options)
-    return Asked(options, path, picture, language(), deadline)
+    return Asked(options, path, picture, language(), deadline, request_id(request))
 
 
 def _use_post(**_: str) -> Response:

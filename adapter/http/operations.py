@@ -45,6 +45,7 @@ class Asked(Generic[OptionsT]):
         picture: The encoded picture; empty where none is taken.
         language: Which of ``messages.LANGUAGES`` the caller reads.
         deadline: Until when the caller waits.
+        request_id: The answer's ``X-Request-Id``.
     """
 
     options: OptionsT
@@ -52,6 +53,7 @@ class Asked(Generic[OptionsT]):
     picture: bytes
     language: str
     deadline: Deadline
+    request_id: str = ""
 
 
 Handle = Callable[[Asked[Any]], msgspec.Struct | Response]

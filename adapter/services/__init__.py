@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 from adapter.http.operations import Service
 from adapter.parts import Parts
-from adapter.services import classifier, numbers
+from adapter.services import classifier, feedback, numbers
 
 SERVICES: Mapping[str, Callable[[Parts], Service]] = {
     "classifier": classifier.build,
     "numbers": numbers.build,
+    "feedback": feedback.build,
 }

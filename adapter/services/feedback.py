@@ -1,0 +1,158 @@
+"""``/api/feedback``: people say what the right label is, of an answer or of a picture."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from adapter.catalogue import ImageModel
+from adapter.drawing import decode_base64
+from adapter.feedback.rate import RateLimit
+from adapter.feedback.recorder import Recorder
+from adapter.feedback.records import Record, to_time
+from adapter.http.operations import Asked, Operation, Service, Takes
+from adapter.messages import Say
+from adapter.parts import Parts
+from adapter.services.recognising import Model
+from model_store.errors import BadVersion, InvalidRequest, RecordNotFound, ServableNotFound
+from model_store.preprocess import to_tensor
+from model_store.spec import ModelVersion
+
+_OFF = "feedback is not kept here: the request log is off; start the adapter with --feedback_log"
+
+
+class Correction(msgspec.Struct, frozen=True):
+    """The right label, and what it is the label of: an answer, or a picture for a model."""
+
+    label: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            description="what is right; a class label of the model, or any other words",
+        ),
+    ]
+    request_id: Annotated[
+        str, Meta(max_length=128, description="the answer's X-Request-Id, if it was logged")
+    ] = ""
+    base64_drawing: Annotated[
+        str, Meta(description="or the picture itself, as the services take it; needs model")
+    ] = ""
+    model: Annotated[
+        str, Meta(max_length=128, description="which model the picture is for: model.name")
+    ] = ""
+    version: (
+        Annotated[
+            int, Meta(ge=1, le=2**63 - 1, description="which version; the live one if left out")
+        ]
+        | None
+    ) = None
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """What was noted; ``known`` is false where the version has no such class label."""
+
+    request_id: str
+    label: str
+    known: bool | None
+    model: Model | None
+    msg: str
+
+
+def build(parts: Parts) -> Service:
+    """The service over *parts*; without a request log it answers 404."""
+    limit = RateLimit(parts.settings.feedback.per_minute)
+    operation = Operation(
+        method="POST",
+        path="/api/feedback",
+        name="correct",
+        summary="Say what the right label is, of an answer or of a picture",
+        handle=lambda asked: correct(parts, limit, asked),
+        answer=Noted,
+        takes=Takes.JSON,
+        options=Correction,
+        scope="feedback",
+    )
+    return Service("feedback", (operation,))
+
+
+def correct(parts: Parts, limit: RateLimit, asked: Asked[Correction]) -> Noted:
+    """Note a correction.
+
+    Raises:
+        RecordNotFound: The log is off, or does not have that answer.
+        InvalidRequest: It is not said what the label belongs to, or it is no text.
+        Overloaded: There is too much feedback.
+    """
+    if parts.recorder is None:
+        raise RecordNotFound(_OFF)
+    limit.take()
+    said, label = asked.options, _clean(asked.options.label)
+    if bool(said.request_id) == bool(said.base64_drawing):
+        raise InvalidRequest('send either "request_id" or "base64_drawing" with the label')
+    picture = decode_base64(said.base64_drawing) if said.base64_drawing else b""
+    model = _of_picture(parts, said, picture) if picture else _of_answer(parts.recorder, said)
+    known = _is_known(parts, model, label)
+    request_id = said.request_id or asked.request_id
+    record = Record(
+        kind="feedback",
+        request_id=request_id,
+        time=to_time(parts.recorder.now()),
+        service="feedback",
+        operation="correct",
+        model=model.name,
+        version=model.number,
+        label=label,
+        known=known,
+        image=picture,
+    )
+    parts.recorder.note(record)
+    shown = Model(model.name, model.number) if model.name else None
+    return Noted(request_id, label, known, shown, Say.NOTED.in_language(asked.language))
+
+
+def _clean(label: str) -> str:
+    text = unicodedata.normalize("NFC", label).strip()
+    if not text or not text.isprintable():
+        raise InvalidRequest('"label" must be a line of text')
+    return text
+
+
+def _of_answer(recorder: Recorder, said: Correction) -> ModelVersion:
+    found = recorder.find(said.request_id)
+    if found is None:
+        raise RecordNotFound(
+            f"the request log has no answer {said.request_id!r}: it was not sampled, or is too "
+            'old; send the picture itself as "base64_drawing", with "model"'
+        )
+    return found
+
+
+def _of_picture(parts: Parts, said: Correction, picture: bytes) -> ModelVersion:
+    """The version whose labels count; the picture is one that it could have been asked about."""
+    if not said.model:
+        raise InvalidRequest('"model" is missing: say which model the picture is for')
+    found = _image_model(parts, said)
+    with parts.classifier.decoding:
+        to_tensor(picture, found.contract, parts.classifier.limits)
+    return found.model
+
+
+def _image_model(parts: Parts, said: Correction) -> ImageModel:
+    if said.version is None:
+        return parts.catalogue.live(said.model)
+    return parts.catalogue.version(said.model, said.version)
+
+
+def _is_known(parts: Parts, model: ModelVersion, label: str) -> bool | None:
+    """Whether the version has that class label; None if it has none, or is gone."""
+    if not model.name:
+        return None
+    try:
+        labels = parts.catalogue.version(model.name, model.number).labels
+    except (ServableNotFound, BadVersion):
+        return None
+    return label in labels if labels else None
