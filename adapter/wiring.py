@@ -35,4 +35,5 @@ def build_parts(settings: Settings, server: ModelServer | None = None) -> Parts:
 def open_model_server(config: AdapterConfig) -> ModelServer:
     """All configured model servers as one; raises as ``build_parts`` does."""
     tls = TlsFiles(config.model_server_ca, config.model_server_certificate, config.model_server_key)
-    return open_servers(parse_servers(config.model_servers, config.model_server), tls)
+    groups = parse_servers(config.model_servers, config.model_server)
+    return open_servers(groups, tls, config.torchserve_token_file)

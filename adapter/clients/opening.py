@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from adapter.clients.balancing import BalancedServers
 from adapter.clients.circle import Client
@@ -12,10 +13,12 @@ from adapter.clients.places import Place
 from adapter.clients.servers import Protocol, ServerGroup
 from adapter.clients.tfs import TfsClient
 from adapter.clients.tls import TlsFiles, check_files
+from adapter.clients.tokens import TokenFile
+from adapter.clients.torchserve import TorchServeClient
+from adapter.clients.torchserve_rest import TorchServeRestClient
 from adapter.ports import Scores, Tensors
 from model_store.errors import InvalidRequest
 
-_CLIENTS: Mapping[Protocol, Callable[[Place], Client]] = {"tfs": TfsClient, "oip": OipClient}
 _NO_FILES = TlsFiles()
 _ALL = "model server"
 
@@ -60,11 +63,13 @@ class ModelServers:
             servers.close()
 
 
-def open_servers(groups: Sequence[ServerGroup], tls: TlsFiles = _NO_FILES) -> ModelServers:
+def open_servers(
+    groups: Sequence[ServerGroup], tls: TlsFiles = _NO_FILES, token_file: str = ""
+) -> ModelServers:
     """One port over *groups*, of which one is for all models; connects to nothing yet.
 
     Raises:
-        InvalidRequest: The files of the encryption cannot be used.
+        InvalidRequest: The files of the encryption, or of the token, cannot be used.
     """
     if any(group.is_tls for group in groups):
         check_files(tls)
@@ -73,8 +78,17 @@ def open_servers(groups: Sequence[ServerGroup], tls: TlsFiles = _NO_FILES) -> Mo
             "model_server_ca and its like are for schemes with TLS, such as tfs+tls://; "
             "model_servers and model_server have none"
         )
+    token = TokenFile(Path(token_file)) if token_file else None
+    if token is not None:
+        token.read()
+    clients: Mapping[Protocol, Callable[[Place], Client]] = {
+        "tfs": TfsClient,
+        "oip": OipClient,
+        "torchserve": lambda place: TorchServeClient(place, token),
+        "torchserve+http": lambda place: TorchServeRestClient(place, token),
+    }
     opened = {
-        group.model: BalancedServers(group, tls if group.is_tls else None, _CLIENTS[group.protocol])
+        group.model: BalancedServers(group, tls if group.is_tls else None, clients[group.protocol])
         for group in groups
     }
     everyone = opened.pop(None)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
 import zipfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import util
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,21 +23,14 @@ from export.sources.source import Options, Prelude
 from export.workshop.client import Environment, held_source
 from model_store.errors import ExportRefused
 from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
-from tests.support import free_port, read_until
 from tests.torch_nets import NETS
+from tests.torchserve_server import CannotRun, torchserve
 
 PRELUDE = Prelude(
     "image", "image", (16, 16), (0.01, 0.02, 0.03), (-1.0, -0.5, 0.25), is_channels_first=True
 )
 PIXELS = np.random.default_rng(2).integers(0, 256, (5, 16, 16, 3), np.uint8)
 WIRE = TensorSpec("image", "uint8", (None, 16, 16, 3))
-LOGS = """<Configuration>
-  <Appenders>
-    <Console name="console"><PatternLayout pattern="%m%n"/></Console>
-  </Appenders>
-  <Loggers><Root level="info"><AppenderRef ref="console"/></Root></Loggers>
-</Configuration>
-"""
 
 
 @dataclass
@@ -256,38 +244,6 @@ def own_module(tmp_path_factory):
     return folder
 
 
-@contextmanager
-def torchserve(archives: Path, folder: Path, models: int):
-    """A real TorchServe with every archive of a folder; yields its address."""
-    config, logs = folder / "config.properties", folder / "log4j2.xml"
-    logs.write_text(LOGS)
-    port = free_port()
-    lines = [f"inference_address=http://127.0.0.1:{port}", "load_models=all"]
-    lines += [
-        f"{name}_address=http://127.0.0.1:{free_port()}" for name in ("management", "metrics")
-    ]
-    for name in ("inference", "management"):
-        lines += [f"grpc_{name}_address=127.0.0.1", f"grpc_{name}_port={free_port()}"]
-    lines += ["default_workers_per_model=1", "disable_system_metrics=true"]
-    config.write_text("\n".join(lines) + "\n")
-    places = {name: str(folder) for name in ("TEMP", "TMPDIR", "LOG_LOCATION", "METRICS_LOCATION")}
-    bin_folder = Path(sys.executable).parent
-    process = subprocess.Popen(
-        [bin_folder / "torchserve", "--start", "--foreground", "--ncs", "--model-store", archives,
-         "--ts-config", config, "--log-config", logs, "--disable-token-auth"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
-        env={"PATH": f"{bin_folder}:/usr/bin:/bin", "OMP_NUM_THREADS": "1"} | places,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        for _ in range(models):
-            read_until(process, "WorkerLoadTime")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)  # the command, its Java, and the workers
-        process.communicate(timeout=60)
-
-
 def ask(address: str, path: str, body: object):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(
@@ -304,8 +260,6 @@ def ask(address: str, path: str, body: object):
 def test_a_real_torchserve_answers_with_the_sources_numbers(
     own_module, archived, tmp_path, monkeypatch
 ):
-    if shutil.which("java") is None:
-        pytest.skip("TorchServe needs java; on Debian: apt install openjdk-17-jre-headless")
     monkeypatch.chdir(own_module)
     model, store = ModelVersion("tiny", 12), tmp_path / "models"
     options = Options(shapes={"input": (None, 3, 16, 16)}, module="my_nets:tiny")
@@ -322,16 +276,24 @@ def test_a_real_torchserve_answers_with_the_sources_numbers(
     with held_source(ARCHIVE, archive, Options(), Environment()) as candidate:
         assert_close(candidate.run(DEFAULT_SIGNATURE, {"image": PIXELS}), want)
     shutil.copy(archived("branch")[1], archive.parent)
-    with torchserve(archive.parent, tmp_path, models=2) as address:
-        body = {"inputs": {"image": PIXELS.tolist()}}
-        for place in ("/predictions/tiny", "/predictions/tiny/12"):
-            status, answer = ask(address, place, body)
-            assert status == 200
-            assert_close(answer["outputs"], want)
-        assert ask(address, "/predictions/tiny", b"{")[0] == 400
-        status, answer = ask(address, "/predictions/branch/3", {"inputs": {"numbers": [[1]]}})
-        assert (status, answer["error"]) == (400, "input numbers is [1, 1]; it has to be ['N', 3]")
-        inputs = NETS["branch"].inputs(3)
-        listed = {name: array.tolist() for name, array in inputs.items()}
-        _, answer = ask(address, "/predictions/branch", {"inputs": listed})
-        assert_close(answer["outputs"], archived("branch")[0].run(DEFAULT_SIGNATURE, inputs))
+    try:
+        with torchserve(archive.parent, tmp_path, models=2) as server:
+            compare(f"http://{server.rest}", want, archived("branch")[0])
+    except CannotRun as reason:
+        pytest.skip(str(reason))
+
+
+def compare(address, want, branch):
+    """The answers of a TorchServe with *want*, and with what another source computes."""
+    body = {"inputs": {"image": PIXELS.tolist()}}
+    for place in ("/predictions/tiny", "/predictions/tiny/12"):
+        status, answer = ask(address, place, body)
+        assert status == 200
+        assert_close(answer["outputs"], want)
+    assert ask(address, "/predictions/tiny", b"{")[0] == 400
+    status, answer = ask(address, "/predictions/branch/3", {"inputs": {"numbers": [[1]]}})
+    assert (status, answer["error"]) == (400, "input numbers is [1, 1]; it has to be ['N', 3]")
+    inputs = NETS["branch"].inputs(3)
+    listed = {name: array.tolist() for name, array in inputs.items()}
+    _, answer = ask(address, "/predictions/branch", {"inputs": listed})
+    assert_close(answer["outputs"], branch.run(DEFAULT_SIGNATURE, inputs))

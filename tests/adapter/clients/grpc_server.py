@@ -21,9 +21,10 @@ from serving.api.protos import inference_pb2 as pb
 from tests.fakes import FakeModelServer
 
 
-def opened(*entries: str, **tls_files: str) -> ModelServers:
+def opened(*entries: str, token_file: str = "", **tls_files: str) -> ModelServers:
     """The model servers of a setting, as the adapter opens them."""
-    return open_servers(parse_servers(entries, "127.0.0.1:1"), TlsFiles(**tls_files))
+    groups = parse_servers(entries, "127.0.0.1:1")
+    return open_servers(groups, TlsFiles(**tls_files), token_file)
 
 
 class Handler(grpc.GenericRpcHandler):

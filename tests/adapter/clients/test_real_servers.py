@@ -1,0 +1,115 @@
+"""One contract over all clients and real servers: Easel, Triton and TorchServe."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from adapter.ports import ModelServer
+from model_store.errors import DeadlineExceeded, InvalidRequest, ServableNotFound
+from tests.adapter.clients.grpc_server import opened
+from tests.adapter.clients.sums import LIVE, MODEL, OTHER, sums_of
+
+ROWS = np.arange(12, dtype=np.uint8).reshape(3, 2, 2, 1)
+
+
+@pytest.fixture(scope="module")
+def tfs_easel(easel_sums):
+    return opened(f"tfs://{easel_sums.address}")
+
+
+@pytest.fixture(scope="module")
+def oip_easel(easel_sums):
+    return opened(f"oip://{easel_sums.address}")
+
+
+@pytest.fixture(scope="module")
+def oip_triton(triton_sums):
+    return opened(f"oip://{triton_sums.grpc}")
+
+
+@pytest.fixture(scope="module")
+def torchserve(torchserve_sums):
+    return opened(f"torchserve://{torchserve_sums.grpc}", token_file=str(torchserve_sums.keys))
+
+
+@pytest.fixture(scope="module")
+def torchserve_rest(torchserve_sums):
+    address, keys = torchserve_sums.rest, str(torchserve_sums.keys)
+    return opened(f"torchserve+http://{address}", token_file=keys)
+
+
+ALL = ["tfs_easel", "oip_easel", "oip_triton", "torchserve", "torchserve_rest"]
+
+
+@pytest.fixture(params=ALL)
+def server(request) -> ModelServer:
+    return request.getfixturevalue(request.param)
+
+
+def ask(server, version=None, rows=ROWS, model=MODEL):
+    return server.predict(model, version, {"image": rows}, timeout_s=60)
+
+
+@pytest.mark.parametrize(("asked", "number"), [(None, LIVE), (LIVE, LIVE), (OTHER, OTHER)])
+def test_a_batch_is_answered_with_the_version_that_ran_it(server, asked, number):
+    scores = ask(server, asked)
+    assert scores.version == number
+    (output,) = scores.outputs.values()
+    assert output.dtype == np.float32
+    assert np.array_equal(output, sums_of(ROWS, number))
+
+
+def test_a_batch_of_one_and_a_large_one(server):
+    for count in (1, 20_000):
+        rows = np.random.default_rng(count).integers(0, 256, (count, 2, 2, 1), np.uint8)
+        (output,) = ask(server, rows=rows).outputs.values()
+        assert np.array_equal(output, sums_of(rows, LIVE))
+
+
+@pytest.mark.parametrize(("name", "number"), [("cats", None), (MODEL, 9), ("cats", 1)])
+def test_a_model_or_version_that_is_not_there_is_not_found(server, name, number):
+    with pytest.raises(ServableNotFound, match=f"{name}|{number}"):
+        ask(server, number, model=name)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"image": ROWS.astype(np.float32) + 0.5},
+        {"image": ROWS[:, :1]},
+        {"picture": ROWS},
+    ],
+    ids=["dtype", "shape", "name"],
+)
+def test_inputs_that_the_model_does_not_take_are_an_invalid_request(server, inputs):
+    with pytest.raises(InvalidRequest):
+        server.predict(MODEL, None, inputs, timeout_s=60)
+    assert ask(server).version == LIVE
+
+
+# Not of Triton: its gRPC front ends now and then when a client leaves in the middle of a call.
+@pytest.mark.parametrize("server", [name for name in ALL if name != "oip_triton"], indirect=True)
+def test_no_answer_in_time_is_a_deadline_exceeded(server):
+    ask(server)
+    with pytest.raises(DeadlineExceeded):
+        rows = np.zeros((300_000, 2, 2, 1), np.uint8)
+        server.predict(MODEL, None, {"image": rows}, timeout_s=0.001)
+    assert ask(server).version == LIVE
+
+
+def test_it_is_ready(server):
+    assert server.is_ready(timeout_s=60)
+    assert server.health(timeout_s=60) == {"model server": None}
+
+
+def test_many_threads_get_each_their_own_rows(server):
+    def own_rows(value):
+        rows = np.full((1, 2, 2, 1), value, np.uint8)
+        (output,) = ask(server, rows=rows).outputs.values()
+        return output[0, 0]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(own_rows, range(60))) == [value * 4 for value in range(60)]
