@@ -7,12 +7,15 @@ numpy and Pillow; the model server never imports them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from model_store.contract import ImageContract
-from model_store.images.composing import compose
+from model_store.images.composing import compose, grey_of
 from model_store.images.decoding import FORMATS, decode_image
 from model_store.images.fitting import FILTERS, fit
 from model_store.images.ink import place_ink
@@ -34,8 +37,25 @@ def to_tensor(data: bytes, contract: ImageContract, limits: ImageLimits | None =
         ImageTooLarge: It has more pixels than *limits* allow.
         EmptyDrawing: The contract wants ink and there is none.
     """
-    picture = compose(decode_image(data, limits or ImageLimits()), contract)
-    return to_pixels(picture, contract)[np.newaxis]
+    image = decode_image(data, limits or ImageLimits())
+    narrow = _in_grey(contract)
+    grey = grey_of(image) if narrow else None
+    if narrow is None or grey is None:
+        return to_pixels(compose(image, contract), contract)[np.newaxis]
+    # Of a grey drawing on a grey page all channels are equal: one is computed.
+    tensor = np.empty((1, *contract.shape), np.uint8)
+    pixels = to_pixels(compose(grey, narrow), narrow)[..., 0]
+    for channel in range(contract.shape[2]):
+        tensor[0, :, :, channel] = pixels
+    return tensor
+
+
+@lru_cache(maxsize=256)
+def _in_grey(contract: ImageContract) -> ImageContract | None:
+    """What a contract in colours asks of grey pictures; None if it has none, or a coloured page."""
+    if contract.mode != "RGB" or len(set(contract.background)) != 1:
+        return None
+    return replace(contract, mode="L", background=contract.background[:1])
 
 
 def to_pixels(picture: Image.Image, contract: ImageContract) -> UInt8:

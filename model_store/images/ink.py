@@ -6,12 +6,14 @@ from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops
 
 from model_store.contract import ImageContract, InkCentring
 from model_store.errors import EmptyDrawing
 from model_store.images.composing import blank
 from model_store.images.fitting import FILTERS
+
+_MIDDLE = 127
 
 
 def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -> Image.Image:
@@ -22,11 +24,11 @@ def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -
     Raises:
         EmptyDrawing: No pixel differs from the page by more than the threshold.
     """
-    distance = _distance(picture, contract)
-    if _border_median(distance) > 127:
-        picture = ImageOps.invert(picture)
-        distance = _distance(picture, contract)
-    box = distance.point([255 * (value > ink.threshold) for value in range(256)]).getbbox()
+    distance = np.asarray(_distance(picture, contract))
+    if _is_dark(distance):
+        picture = ImageChops.invert(picture)
+        distance = np.asarray(_distance(picture, contract))
+    box = _bounds(distance > ink.threshold)
     if box is None:
         raise EmptyDrawing("the drawing is empty; draw something and send it again")
     cut = picture.crop(box)
@@ -50,15 +52,26 @@ def _distance(picture: Image.Image, contract: ImageContract) -> Image.Image:
     return reduce(ImageChops.lighter, bands)
 
 
-def _border_median(distance: Image.Image) -> float:
-    pixels = np.asarray(distance)
-    edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-    return float(np.median(np.concatenate(edges)))
+def _is_dark(distance: NDArray[np.uint8]) -> bool:
+    """Whether the border is nearer to ink than to the page, by its median."""
+    edges = np.concatenate((distance[0], distance[-1], distance[:, 0], distance[:, -1]))
+    # Most drawings keep off the border, and a median costs more than a maximum.
+    return bool(edges.max() > _MIDDLE and np.median(edges) > _MIDDLE)
+
+
+def _bounds(is_ink: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of all ink; None if there is none."""
+    rows = np.flatnonzero(is_ink.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(is_ink[rows[0] : rows[-1] + 1].any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _centre_of_mass(weights: NDArray[np.uint8]) -> tuple[float, float]:
     """Where the mean ink is: x and y in pixels from the left and top edges."""
-    columns, rows = weights.sum(axis=0, dtype=np.float64), weights.sum(axis=1, dtype=np.float64)
+    # Whole numbers: exact in any order, and twice as fast.
+    columns, rows = weights.sum(axis=0, dtype=np.uint32), weights.sum(axis=1, dtype=np.uint32)
     total = float(columns.sum())
     if total == 0.0:  # ink thinner than the filter can show: the middle is the best guess
         return weights.shape[1] / 2, weights.shape[0] / 2
