@@ -14,19 +14,22 @@ from adapter.ports import ModelServer
 from model_store.preprocess import ImageLimits
 
 
-def build_parts(settings: Settings, server: ModelServer | None = None) -> Parts:
+def build_parts(
+    settings: Settings, server: ModelServer | None = None, catalogue: Catalogue | None = None
+) -> Parts:
     """The parts by *settings*; nothing is opened yet, because WSGI servers fork.
 
     Args:
         settings: The process' configuration.
         server: Used instead of the configured one.
+        catalogue: Used instead of one that reads the configured store.
 
     Raises:
         InvalidRequest: A setting cannot be understood, or a file of one not be used.
     """
     adapter = settings.adapter
     chosen = server or open_model_server(adapter)
-    catalogue = Catalogue(adapter.store)
+    catalogue = catalogue or Catalogue(adapter.store)
     limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
     classifier = Classifier(catalogue, chosen, limits)
     return Parts(settings, catalogue, chosen, classifier, build_recorder(settings.feedback))

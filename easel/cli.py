@@ -27,6 +27,7 @@ COMMANDS = {
     "gc": ("model_store.commands.gc", "delete unfinished work and old versions"),
     "serve": ("serving.cli", "serve the store over gRPC"),
     "adapter": ("adapter.cli", "answer drawings over HTTP, with the web page"),
+    "replay": ("adapter.replay.cli", "run a request log against another version"),
     "up": ("easel.up", "start server and adapter together"),
     "doctor": ("serving.doctor", "say what the server finds here, and what it chooses"),
 }
@@ -84,7 +85,13 @@ def _run(command: str, arguments: Sequence[str]) -> int:
 
 
 _OWN = {"adapter", "easel", "export", "model_store", "serving"}
-_EXTRAS = {"export": "export", "serve": "serving", "adapter": "adapter", "doctor": "serving"}
+_EXTRAS = {
+    "export": "export",
+    "serve": "serving",
+    "adapter": "adapter",
+    "replay": "adapter",
+    "doctor": "serving",
+}
 
 
 def _usage() -> str:

@@ -1,0 +1,82 @@
+"""Asks one version what it says to a logged picture, by the service that was asked then.
+
+The service's own code reads, cuts and ranks, so that what is compared is what a caller of
+the new version would get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from adapter.config import Settings
+from adapter.deadline import Deadline
+from adapter.feedback.records import Record
+from adapter.http.operations import Asked, Operation, Takes
+from adapter.parts import Parts
+from adapter.ports import ModelServer
+from adapter.replay.cases import Answer
+from adapter.replay.pinned import PinnedCatalogue, PinnedServer
+from adapter.services import SERVICES
+from adapter.wiring import build_parts
+from model_store.errors import EaselError, Unsupported
+from model_store.spec import ModelVersion
+
+
+class Asker:
+    """One version, behind every service; many threads may ask at once."""
+
+    def __init__(self, settings: Settings, server: ModelServer, version: ModelVersion) -> None:
+        """Nothing is asked yet."""
+        catalogue = PinnedCatalogue(settings.adapter.store, version)
+        parts = build_parts(settings, PinnedServer(server, version), catalogue)
+        self._version = version
+        self._operations = dict(_operations(parts))
+
+    def ask(self, record: Record, timeout_s: float) -> Answer:
+        """What the version says to the record's picture.
+
+        Raises:
+            EaselError: It has no answer to that; see ``Classifier.classify``.
+        """
+        operation, path = self._operation(record)
+        try:
+            options = msgspec.convert(record.options, operation.options, strict=False)
+        except msgspec.ValidationError:  # of another time, when there were other options
+            options = operation.options()
+        deadline = Deadline.after(timeout_s)
+        asked = Asked(options, path, record.image, "en", deadline, record.request_id)
+        answer = operation.handle(asked)
+        if isinstance(answer, Response):
+            raise Unsupported(f"{operation.name} does not answer in JSON")
+        return self._answer(msgspec.to_builtins(answer))
+
+    def _operation(self, record: Record) -> tuple[Operation, Mapping[str, str]]:
+        """As the request named it; for a picture that came with feedback, the model's service."""
+        for service, name, path in (
+            (record.service, record.operation, record.path),
+            (record.model, f"recognise-{record.model}", {}),
+        ):
+            found = self._operations.get((service, name))
+            if found is not None:
+                return found, path
+        raise Unsupported(f"no service here answers {record.service or record.model}")
+
+    def _answer(self, body: dict[str, Any]) -> Answer:
+        label, score = body.get("label"), body.get("score")
+        if not isinstance(label, str):
+            raise EaselError("the answer has no label")
+        return Answer(
+            label, float(score) if isinstance(score, int | float) else None, self._version.number
+        )
+
+
+def _operations(parts: Parts) -> Iterator[tuple[tuple[str, str], Operation]]:
+    for build in SERVICES.values():
+        service = build(parts)
+        for operation in service.operations:
+            if operation.takes is Takes.PICTURE:
+                yield (service.name, operation.name), operation
