@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from adapter.cloud.credentials import find_credentials
 from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig, Settings
 from adapter.feedback.recorder import check_format
 from adapter.services import SERVICES
@@ -34,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     check_format(settings.feedback)
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
-    build_parts(settings)  # what is wrong with them is told here and not by every worker
+    # What is wrong with them is told here and not by every worker.
+    build_parts(settings, credentials=find_credentials(os.environ, Path.home()))
     check_free(config.host, config.port, "stop that program or choose another with --port")
     os.environ[WORKER_CONFIG_VARIABLE] = to_json(settings)
     server = Granian(

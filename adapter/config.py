@@ -8,7 +8,7 @@ from typing import Literal
 
 from model_store.errors import InvalidRequest
 
-SERVICES = ("classifier", "numbers", "feedback")
+SERVICES = ("classifier", "numbers", "visionapi", "aivoice", "feedback")
 # Hands the settings from the command to the processes that answer.
 WORKER_CONFIG_VARIABLE = "EASEL_ADAPTER_WORKER_CONFIG"
 
@@ -54,6 +54,66 @@ class AdapterConfig:
     max_frames: int = 1000
 
 
+Switch = Literal["auto", "on", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleConfig:
+    """Google's services; ``auto`` uses one where application default credentials are found.
+
+    Attributes:
+        vision: Whether Cloud Vision's web detection is asked: auto, on or off.
+        text_to_speech: Whether Text-to-Speech is: auto, on or off.
+        vision_endpoint: Host and port, if not Google's own.
+        text_to_speech_endpoint: Host and port, if not Google's own.
+        tls_ca: PEM file of who signs these endpoints' certificates, if not a public authority.
+        plaintext: Without TLS and credentials, for emulators.
+        timeout_s: Longest time for an answer of Google's, within the request's own.
+        cache_bytes: What answers of each service may take in each process; 0 keeps none.
+        cache_ttl_s: Seconds for which they are kept.
+    """
+
+    vision: Switch = "auto"
+    text_to_speech: Switch = "auto"
+    vision_endpoint: str = ""
+    text_to_speech_endpoint: str = ""
+    tls_ca: str = ""
+    plaintext: bool = False
+    timeout_s: float = 3.0
+    cache_bytes: int = 16 * 1024 * 1024
+    cache_ttl_s: float = 3600.0
+
+    def __post_init__(self) -> None:
+        """Raise InvalidRequest for what cannot be."""
+        if not (self.timeout_s > 0 and self.cache_ttl_s > 0 and self.cache_bytes >= 0):
+            raise InvalidRequest(
+                "settings google_timeout_s and google_cache_ttl_s must be above 0, and"
+                " google_cache_bytes not below"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechConfig:
+    """The speech engine on this machine, and what may be said at all.
+
+    Attributes:
+        local: Whether eSpeak NG is used: auto (where it is installed), on or off.
+        max_text_bytes: Longest text, in UTF-8; Google takes no more than 5000.
+        max_waiting: Texts that may wait for the engine, in each process.
+    """
+
+    local: Switch = "auto"
+    max_text_bytes: int = 5000
+    max_waiting: int = 16
+
+    def __post_init__(self) -> None:
+        """Raise InvalidRequest for what cannot be."""
+        if self.max_text_bytes < 1 or self.max_waiting < 0:
+            raise InvalidRequest(
+                "setting speech_max_text_bytes must be above 0, and speech_max_waiting not below"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class FeedbackConfig:
     """The request log, which holds what people drew: off unless a folder is named.
@@ -96,8 +156,12 @@ class Settings:
     Attributes:
         adapter: Flags ``--name``, ``EASEL_ADAPTER_NAME``, table [adapter]; another section's are
             ``--section_name``, ``EASEL_SECTION_NAME``, [section].
+        google: Google's services.
+        speech: Text to speech.
         feedback: The request log, and feedback to it.
     """
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    google: GoogleConfig = field(default_factory=GoogleConfig)
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)

@@ -17,6 +17,17 @@ class Say(Enum):
     """Every sentence, keyed by what it is about."""
 
     RECOGNISED = ("The drawing was recognised.", "그림을 알아봤어요.")
+    TAGGED = ("This is what the picture shows.", "사진에서 이런 것을 찾았어요.")
+    TAGGED_IN_PART = (
+        "This is what could be found out for now; not everybody could be asked.",
+        "지금 알 수 있는 것만 알려 드려요. 일부 서비스에는 물어보지 못했어요.",
+    )
+    NO_TAGS = ("Nothing in the picture was recognised.", "사진에서 아무것도 알아보지 못했어요.")
+    SPOKEN = ("Here is the speech.", "글을 소리로 바꿨어요.")
+    SPOKEN_HERE = (
+        "Google's voice could not be had, so another one speaks.",
+        "구글 음성을 쓸 수 없어서 다른 목소리로 읽었어요.",
+    )
     USE_POST = (
         'Send the drawing with POST and a JSON body {"base64_drawing": "..."}.',
         'POST로 {"base64_drawing": "..."} 형식의 JSON을 보내 주세요.',
@@ -57,6 +68,14 @@ class Say(Enum):
         "The model server is not available. Please try again soon.",
         "모델 서버에 연결할 수 없어요. 잠시 후 다시 시도해 주세요.",
     )
+    SERVICE_DOWN = (
+        "A service that is needed here is not available. Please try again soon.",
+        "필요한 서비스를 지금 쓸 수 없어요. 잠시 후 다시 시도해 주세요.",
+    )
+    QUOTA = (
+        "The quota for this service is used up for now. Please try again later.",
+        "지금은 이 서비스의 사용 한도를 다 썼어요. 나중에 다시 시도해 주세요.",
+    )
     LATE = (
         "The answer took too long. Please try again.",
         "응답이 너무 늦어졌어요. 다시 시도해 주세요.",
@@ -78,8 +97,10 @@ _BY_ERROR: Mapping[type[errors.EaselError], Say] = {
     errors.PermissionDenied: Say.FORBIDDEN,
     errors.RateLimited: Say.TOO_OFTEN,
     errors.RecordNotFound: Say.NO_RECORD,
+    errors.QuotaExceeded: Say.QUOTA,
     errors.Overloaded: Say.BUSY,
     errors.ServableNotReady: Say.DOWN,
+    errors.ServiceUnavailable: Say.SERVICE_DOWN,
     errors.DeadlineExceeded: Say.LATE,
     errors.EaselError: Say.FAILED,
 }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
 from adapter.config import Settings
 from adapter.feedback.recorder import Recorder
 from adapter.ports import ModelServer
+from adapter.speech.saying import Saying
+from adapter.web_detection import WebDetector
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Parts:
         server: Runs them.
         classifier: Pictures to labels, with both.
         recorder: The request log; None where it is off.
+        vision: Looks for pictures in the web; None where nobody does.
+        speech: Who can speak.
     """
 
     settings: Settings
@@ -28,3 +32,5 @@ class Parts:
     server: ModelServer
     classifier: Classifier
     recorder: Recorder | None = None
+    vision: WebDetector | None = None
+    speech: Saying = field(default_factory=lambda: Saying(None, None))

@@ -7,15 +7,24 @@ from adapter.classify import Classifier
 from adapter.clients.opening import open_servers
 from adapter.clients.servers import parse_servers
 from adapter.clients.tls import TlsFiles
-from adapter.config import AdapterConfig, Settings
+from adapter.cloud.opening import open_detector, open_speaker
+from adapter.config import AdapterConfig, Settings, SpeechConfig
 from adapter.feedback.recorder import build_recorder
 from adapter.parts import Parts
 from adapter.ports import ModelServer
+from adapter.speech import local
+from adapter.speech.saying import Saying
+from adapter.speech.spec import Speaker
+from model_store.errors import InvalidRequest
 from model_store.preprocess import ImageLimits
 
 
 def build_parts(
-    settings: Settings, server: ModelServer | None = None, catalogue: Catalogue | None = None
+    settings: Settings,
+    server: ModelServer | None = None,
+    catalogue: Catalogue | None = None,
+    *,
+    credentials: str | None = None,
 ) -> Parts:
     """The parts by *settings*; nothing is opened yet, because WSGI servers fork.
 
@@ -23,6 +32,7 @@ def build_parts(
         settings: The process' configuration.
         server: Used instead of the configured one.
         catalogue: Used instead of one that reads the configured store.
+        credentials: Where Google's default credentials were found, by ``find_credentials``.
 
     Raises:
         InvalidRequest: A setting cannot be understood, or a file of one not be used.
@@ -32,7 +42,10 @@ def build_parts(
     catalogue = catalogue or Catalogue(adapter.store)
     limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
     classifier = Classifier(catalogue, chosen, limits)
-    return Parts(settings, catalogue, chosen, classifier, build_recorder(settings.feedback))
+    recorder = build_recorder(settings.feedback)
+    speech = Saying(open_speaker(settings.google, credentials), open_local_speaker(settings.speech))
+    vision = open_detector(settings.google, credentials)
+    return Parts(settings, catalogue, chosen, classifier, recorder, vision, speech)
 
 
 def open_model_server(config: AdapterConfig) -> ModelServer:
@@ -40,3 +53,19 @@ def open_model_server(config: AdapterConfig) -> ModelServer:
     tls = TlsFiles(config.model_server_ca, config.model_server_certificate, config.model_server_key)
     groups = parse_servers(config.model_servers, config.model_server)
     return open_servers(groups, tls, config.torchserve_token_file)
+
+
+def open_local_speaker(config: SpeechConfig) -> Speaker | None:
+    """The speech engine on this machine, or None where it is not used.
+
+    Raises:
+        InvalidRequest: It is switched on and not installed.
+    """
+    if config.local == "off" or (config.local == "auto" and not local.is_installed()):
+        return None
+    if not local.is_installed():
+        raise InvalidRequest(
+            "speech.local is on and eSpeak NG is not installed: pip install espeakng-loader,"
+            " or install the system's espeak-ng"
+        )
+    return local.LocalSpeaker(local.formats_installed(), config.max_waiting)

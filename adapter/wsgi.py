@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from pathlib import Path
 
 from adapter.app import create_app
+from adapter.cloud.credentials import find_credentials
 from adapter.config import WORKER_CONFIG_VARIABLE, Settings
 from adapter.wiring import build_parts
 from model_store.settings import from_json, read_sections
@@ -20,4 +22,4 @@ _settings = (
     if WORKER_CONFIG_VARIABLE in os.environ
     else read_sections(Settings, "adapter", argparse.Namespace(config=None), os.environ)
 )
-app = create_app(build_parts(_settings))
+app = create_app(build_parts(_settings, credentials=find_credentials(os.environ, Path.home())))

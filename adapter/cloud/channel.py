@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 import google.auth
@@ -11,6 +10,7 @@ import grpc
 from google.api_core import grpc_helpers
 from google.auth.exceptions import GoogleAuthError
 
+from adapter.cloud.endpoint import Endpoint
 from model_store.errors import AccessRefused, InvalidRequest
 
 logger = logging.getLogger(__name__)
@@ -30,21 +30,6 @@ _OPTIONS = (
 
 # The library reads files of any content and trips over some.
 _UNUSABLE = (GoogleAuthError, OSError, ValueError, AttributeError, KeyError, TypeError)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a service is.
-
-    Attributes:
-        target: Host and port.
-        is_plaintext: No TLS and so no credentials: an emulator's.
-        tls_ca: PEM file of who signs the server's certificate; None for the public ones.
-    """
-
-    target: str
-    is_plaintext: bool = False
-    tls_ca: Path | None = None
 
 
 def open_channel(endpoint: Endpoint) -> grpc.Channel:

@@ -6,7 +6,7 @@ Imported only where Google is configured, as ``vision``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,22 +19,22 @@ from google.cloud.texttospeech_v1.services.text_to_speech.transports import (
 
 from adapter.cloud.cache import Cache
 from adapter.cloud.calling import Guard
-from adapter.cloud.channel import Endpoint, open_channel
+from adapter.cloud.channel import open_channel
+from adapter.cloud.endpoint import Endpoint
 from adapter.cloud.statuses import as_easel_errors
 from adapter.per_process import PerProcess
-from adapter.speech.spec import AudioFormat, Spoken, Utterance, Voice
+from adapter.speech.spec import AudioFormat, Gender, Spoken, Utterance, Voice
 from model_store.errors import BadAnswer
 
 SERVICE = "Google Text-to-Speech"
 HOST = "texttospeech.googleapis.com:443"
-ENGINE = "google"
 _ENCODINGS = {
     AudioFormat.MP3: types.AudioEncoding.MP3,
     AudioFormat.OGG: types.AudioEncoding.OGG_OPUS,
     # With a WAV header, unlike PCM.
     AudioFormat.WAV: types.AudioEncoding.LINEAR16,
 }
-_GENDERS = {
+_GENDERS: Mapping[int, Gender] = {
     types.SsmlVoiceGender.FEMALE: "female",
     types.SsmlVoiceGender.MALE: "male",
 }
@@ -129,7 +129,7 @@ class GoogleSpeaker:
                 voice.name,
                 tuple(voice.language_codes),
                 _GENDERS.get(voice.ssml_gender, "neutral"),
-                ENGINE,
+                "google",
             )
             for voice in response.voices
         )

@@ -19,7 +19,8 @@ from google.cloud.vision_v1.services.image_annotator.transports import ImageAnno
 
 from adapter.cloud.cache import Cache
 from adapter.cloud.calling import Guard
-from adapter.cloud.channel import Endpoint, open_channel
+from adapter.cloud.channel import open_channel
+from adapter.cloud.endpoint import Endpoint
 from adapter.cloud.statuses import as_easel_errors, failure
 from adapter.per_process import PerProcess
 from adapter.web_detection import Entity, Page, WebFindings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Literal
 
 import msgspec
@@ -10,12 +11,13 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from adapter.messages import LANGUAGES, Say, about
-from model_store.errors import Code, EaselError
+from model_store.errors import Code, EaselError, Overloaded, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
 RETRYABLE = {Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED}
+_KNOWS_WHEN = (Overloaded, ServiceUnavailable)
 _BY_HTTP_STATUS = {
     404: (Code.NOT_FOUND, Say.NOT_FOUND),
     405: (Code.UNIMPLEMENTED, Say.BAD_REQUEST),
@@ -43,12 +45,14 @@ def language() -> str:
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
 
 
-def failure(code: Code, message: str, say: Say, status: int) -> Response:
+def failure(
+    code: Code, message: str, say: Say, status: int, retry_after_s: float = RETRY_AFTER_S
+) -> Response:
     """The answer to a request that failed."""
     body = Failure(Reason(code.name, message), "null", say.in_language(language()))
     response = Response(msgspec.json.encode(body), status, content_type="application/json")
     if code in RETRYABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        response.headers["Retry-After"] = str(math.ceil(retry_after_s))
     return response
 
 
@@ -59,7 +63,8 @@ def install_error_handlers(app: Flask) -> None:
     def answer_error(error: EaselError) -> Response:
         if error.code is Code.INTERNAL:
             logger.error("%s failed: %s", request.path, error)
-        return failure(error.code, str(error), about(error), error.code.http)
+        after_s = error.retry_after_s if isinstance(error, _KNOWS_WHEN) else RETRY_AFTER_S
+        return failure(error.code, str(error), about(error), error.code.http, after_s)
 
     @app.errorhandler(HTTPException)
     def answer_http(error: HTTPException) -> Response:

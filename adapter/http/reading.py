@@ -53,7 +53,7 @@ def read_json(request: Request, kind: type[OptionsT]) -> OptionsT:
     Raises:
         InvalidRequest: It is no JSON object, or a value is wrong.
     """
-    found = _decode(request.get_data(cache=False))
+    found = _decode(request.get_data(cache=False), "send a JSON object")
     return _converted({**request.args.to_dict(), **found}, kind)
 
 
@@ -83,17 +83,17 @@ def to_options(values: Mapping[str, str], kind: type[OptionsT]) -> OptionsT:
 def _read_json(
     body: bytes, args: Mapping[str, str], kind: type[OptionsT]
 ) -> tuple[bytes, OptionsT]:
-    found = _decode(body)
+    found = _decode(body, _HOW)
     return _pop_picture(found), _converted({**dict(args.items()), **found}, kind)
 
 
-def _decode(body: bytes) -> dict[str, Any]:
+def _decode(body: bytes, advice: str) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest(f"the body is no JSON: {error}; {_HOW}") from error
+        raise InvalidRequest(f"the body is no JSON: {error}; {advice}") from error
     if not isinstance(found, dict):
-        raise InvalidRequest(f"the body is no JSON object; {_HOW}")
+        raise InvalidRequest(f"the body is no JSON object; {advice}")
     return found
 
 

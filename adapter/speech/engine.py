@@ -10,6 +10,7 @@ import os
 import select
 import struct
 import subprocess
+import weakref
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,6 +50,7 @@ class Engine:
     def __init__(self, command: tuple[str, ...]) -> None:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
+        self._end: weakref.finalize[..., Engine] | None = None
 
     def speak(self, order: Order, deadline: Deadline) -> Sound:
         """Have *order* spoken.  A process that dies of it is started once more.
@@ -70,14 +72,9 @@ class Engine:
 
     def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._process = None
+        if self._end is not None:
+            self._end()
 
     def _ask(self, order: Order, deadline: Deadline) -> Sound:
         process = self._start()
@@ -107,9 +104,22 @@ class Engine:
             raise ServiceUnreachable(
                 "the speech engine on this machine cannot be started"
             ) from error
+        # Nobody closes an application that is thrown away.
+        self._end = weakref.finalize(self, _end, self._process, os.getpid())
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         return self._process
+
+
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    """Kill *process*; not in a fork, which has its own."""
+    if os.getpid() != owner:
+        return
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def _read_sound(pipe: int, deadline: Deadline) -> Sound:

@@ -19,7 +19,6 @@ from adapter.speech.engine import Engine, Order, Sound
 from adapter.speech.spec import AudioFormat, Spoken, Utterance, Voice
 from model_store.errors import InvalidRequest, Overloaded
 
-ENGINE = "local"
 COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("engine_process.py")))
 _WORDS_PER_MINUTE = 175
 
@@ -34,8 +33,8 @@ class _Known:
 
 def _known(name: str, espeak: str, *languages: str) -> tuple[_Known, _Known]:
     return (
-        _Known(Voice(name, languages, "male", ENGINE), espeak),
-        _Known(Voice(f"{name}-female", languages, "female", ENGINE), f"{espeak}+f3"),
+        _Known(Voice(name, languages, "male", "local"), espeak),
+        _Known(Voice(f"{name}-female", languages, "female", "local"), f"{espeak}+f3"),
     )
 
 
@@ -82,12 +81,12 @@ class LocalSpeaker:
         known = _choose(utterance)
         written = utterance.format or self._formats[0]
         if written not in self._formats:
-            there = ", ".join(kind.word for kind in self._formats)
+            there = ", ".join(kind.value for kind in self._formats)
             raise InvalidRequest(
-                f"speech as {written.word} is not to be had here; there is {there}"
+                f"speech as {written.value} is not to be had here; there is {there}"
             )
         order = Order(
-            utterance.text, known.espeak, round(_WORDS_PER_MINUTE * utterance.rate), written.word
+            utterance.text, known.espeak, round(_WORDS_PER_MINUTE * utterance.rate), written.value
         )
         sound = self._turns.get().take(order, deadline)
         if sound.is_silent:

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from adapter.deadline import Deadline
-from adapter.speech.spec import Speaker, Spoken, Utterance, Voice
+from adapter.speech.spec import Engine, Speaker, Spoken, Utterance, Voice
 from model_store.errors import EaselError, InvalidRequest, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Said:
     """What was spoken, and what could not be had as it was meant."""
 
     spoken: Spoken
-    engine: str
+    engine: Engine
     degraded: tuple[str, ...] = ()
 
 

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from model_store.errors import InvalidRequest
 
@@ -20,16 +20,21 @@ _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 _SSML = re.compile(r"\s*(<\?xml[^>]*>\s*)?<speak[\s>/]", re.IGNORECASE)
 
 
+Engine = Literal["google", "local"]
+Gender = Literal["female", "male", "neutral"]
+
+
 class AudioFormat(Enum):
-    """How audio is written: the word that callers use, and the media type."""
+    """How audio is written, by the word that callers use."""
 
-    MP3 = ("mp3", "audio/mpeg")
-    OGG = ("ogg", "audio/ogg")
-    WAV = ("wav", "audio/wav")
+    MP3 = "mp3"
+    OGG = "ogg"
+    WAV = "wav"
 
-    def __init__(self, word: str, media_type: str) -> None:
-        self.word = word
-        self.media_type = media_type
+    @property
+    def media_type(self) -> str:
+        """HTTP's name of it."""
+        return "audio/mpeg" if self is AudioFormat.MP3 else f"audio/{self.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +80,14 @@ class Voice:
     Attributes:
         name: What to ask for.
         languages: What they speak, the best first.
-        gender: ``female``, ``male`` or ``neutral``.
-        engine: ``google`` or ``local``.
+        gender: How they sound.
+        engine: Whose voice it is.
     """
 
     name: str
     languages: tuple[str, ...]
-    gender: str
-    engine: str
+    gender: Gender
+    engine: Engine
 
 
 class Speaker(Protocol):

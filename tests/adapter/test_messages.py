@@ -46,6 +46,8 @@ def test_no_two_sentences_are_the_same():
         (errors.ServerUnreachable, Say.DOWN),
         (errors.ServableNotReady, Say.DOWN),
         (errors.Overloaded, Say.BUSY),
+        (errors.QuotaExceeded, Say.QUOTA),
+        (errors.AccessRefused, Say.SERVICE_DOWN),
         (errors.DeadlineExceeded, Say.LATE),
         (errors.ServableNotFound, Say.NOT_FOUND),
         (errors.BadVersion, Say.FAILED),

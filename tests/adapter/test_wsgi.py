@@ -46,7 +46,17 @@ def test_without_the_command_any_wsgi_server_can_run_it_from_the_environment(tmp
 
 
 def test_the_worker_needs_neither_the_graphs_runtime_nor_a_framework():
-    heavy = ("onnxruntime", "onnx", "tensorflow", "keras", "torch", "serving.engine", "export")
+    heavy = (
+        "google.auth",
+        "soundfile",
+        "onnxruntime",
+        "onnx",
+        "tensorflow",
+        "keras",
+        "torch",
+        "serving.engine",
+        "export",
+    )
     code = f"import sys, adapter.wsgi; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

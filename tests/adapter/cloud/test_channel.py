@@ -12,7 +12,8 @@ from google.cloud.vision_v1 import types
 from adapter.cloud.breaker import Breaker, BreakerPolicy
 from adapter.cloud.cache import Cache, CachePolicy
 from adapter.cloud.calling import Guard
-from adapter.cloud.channel import SCOPES, Endpoint
+from adapter.cloud.channel import SCOPES
+from adapter.cloud.endpoint import Endpoint
 from adapter.cloud.retry import RetryPolicy
 from adapter.cloud.vision import GoogleWebDetector, findings_bytes
 from adapter.web_detection import WebFindings

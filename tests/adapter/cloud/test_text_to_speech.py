@@ -9,7 +9,7 @@ from google.cloud.texttospeech_v1 import types
 from adapter.cloud.breaker import Breaker, BreakerPolicy
 from adapter.cloud.cache import Cache, CachePolicy
 from adapter.cloud.calling import Guard
-from adapter.cloud.channel import Endpoint
+from adapter.cloud.endpoint import Endpoint
 from adapter.cloud.retry import RetryPolicy
 from adapter.cloud.text_to_speech import GoogleSpeaker, SpeechCaches, spoken_bytes, voices_bytes
 from adapter.speech.spec import AudioFormat, Spoken, Utterance, Voice

@@ -14,7 +14,7 @@ from google.rpc import code_pb2
 from adapter.cloud.breaker import Breaker, BreakerPolicy, State
 from adapter.cloud.cache import Cache, CachePolicy
 from adapter.cloud.calling import Guard
-from adapter.cloud.channel import Endpoint
+from adapter.cloud.endpoint import Endpoint
 from adapter.cloud.retry import RetryPolicy
 from adapter.cloud.vision import GoogleWebDetector, findings_bytes, plain
 from adapter.web_detection import Entity, Page, WebFindings

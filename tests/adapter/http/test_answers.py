@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from flask import Flask, abort
 from hypothesis import given
@@ -35,12 +37,15 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_failure_has_its_status_its_code_and_its_message(kind):
-    response = app_that_raises(kind("what happened")).test_client().get("/")
+    error = kind("what happened")
+    response = app_that_raises(error).test_client().get("/")
     assert response.status_code == kind.code.http
     assert response.get_json()["error"] == {"code": kind.code.name, "message": "what happened"}
     assert response.get_json()["label"] == "null"
     is_retryable = kind.code.http in (429, 503, 504)
-    assert response.headers.get("Retry-After") == (str(RETRY_AFTER_S) if is_retryable else None)
+    after_s = getattr(error, "retry_after_s", RETRY_AFTER_S)
+    told = str(math.ceil(after_s)) if is_retryable else None
+    assert response.headers.get("Retry-After") == told
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, "NOT_FOUND"), (403, "INVALID_ARGUMENT")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -250,6 +251,15 @@ def test_the_engine_does_not_see_our_environment(own, monkeypatch):
     say(own)
     environment = Path(f"/proc/{process_of(own).pid}/environ").read_bytes()
     assert b"EASEL_SECRET" not in environment
+
+
+def test_a_speaker_that_is_thrown_away_takes_its_process_with_it():
+    speaker = LocalSpeaker(ALL, 1)
+    say(speaker)
+    process = process_of(speaker)
+    del speaker
+    gc.collect()
+    assert process.poll() == -signal.SIGKILL
 
 
 def test_what_is_installed_here_is_found():
