@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from model_store import deployment
 from model_store import manifest as manifests
-from model_store.deployment import DEPLOYMENT_FILE
+from model_store.deployment import DEPLOYMENT_FILE, Deployment, decode
 from model_store.digests import verify_folder
 from model_store.errors import BadVersion, ServableNotFound
 from model_store.manifest import MANIFEST_FILE, Manifest
@@ -88,16 +87,20 @@ class ModelFolder:
         return found
 
     def version_labels(self) -> Mapping[str, int]:
-        """Version labels, as ``deployment.json`` has them; empty without the file.
+        """Version labels, as ``deployment.json`` has them; raises as ``deployment`` does."""
+        return self.deployment().labels
+
+    def deployment(self) -> Deployment:
+        """Who is live, as ``deployment.json`` has it; nobody in particular without the file.
 
         Raises:
             BadVersion: The file is damaged.
         """
         path = self.path / DEPLOYMENT_FILE
         try:
-            return deployment.decode(_read_bytes(path)).labels
+            return decode(_read_bytes(path))
         except FileNotFoundError:
-            return {}
+            return Deployment()
         except (OSError, ValueError) as error:
             raise BadVersion(f"{path} cannot be read: {error!r}") from error
         except BadVersion as error:

@@ -1,0 +1,96 @@
+"""``GET /api/ops``: what the operations page shows, and nothing that changes anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from threading import Lock
+
+from adapter.clients.metrics import fetch_metrics
+from adapter.config import Settings
+from adapter.http.operations import Operation, Service
+from adapter.ops.overview import (
+    Model,
+    Overview,
+    Server,
+    read_calls,
+    read_models,
+    to_measured,
+)
+from adapter.parts import Parts
+from model_store.errors import EaselError
+from model_store.store import Store
+
+# Many may watch: store and servers are asked once for all of them.
+_FRESH_S = 1.0
+_TIMEOUT_S = 1.0
+
+
+def build(parts: Parts) -> Service:
+    """The service over *parts*."""
+    overview = once_for_all(lambda: read_overview(parts), time.monotonic)
+    operation = Operation(
+        method="GET",
+        path="/api/ops",
+        name="overview",
+        summary="Models, versions, labels, traffic, health, and calls with their latency",
+        handle=lambda _: overview(),
+        answer=Overview,
+        scope="ops",
+    )
+    return Service("ops", (operation,))
+
+
+def read_overview(parts: Parts) -> Overview:
+    """Ask the store and the servers; what does not answer is named in ``missing``."""
+    settings = parts.settings
+    missing: list[str] = []
+    calls, states = read_calls("\n".join(_read_texts(settings, missing)))
+    models: tuple[Model, ...] = ()
+    try:
+        models = read_models(Store(settings.adapter.store), states)
+    except EaselError as error:
+        missing.append(str(error))
+    health = parts.server.health(timeout_s=_TIMEOUT_S)
+    return Overview(
+        time=time.time(),
+        release=version("easel"),
+        services=settings.adapter.services,
+        servers=tuple(Server(name, problem or "") for name, problem in health.items()),
+        models=models,
+        bounds_s=calls.bounds_s,
+        calls=tuple(map(to_measured, calls.calls)),
+        missing=tuple(missing),
+    )
+
+
+def once_for_all(
+    read: Callable[[], Overview], clock: Callable[[], float]
+) -> Callable[[], Overview]:
+    """*read*, but those who ask within ``_FRESH_S`` seconds, or meanwhile, share one answer."""
+    lock = Lock()
+    known: list[tuple[float, Overview]] = []
+
+    def give() -> Overview:
+        with lock:
+            if not known or clock() >= known[0][0] + _FRESH_S:
+                found = read()
+                known[:] = [(clock(), found)]
+            return known[0][1]
+
+    return give
+
+
+def _read_texts(settings: Settings, missing: list[str]) -> Iterator[str]:
+    for url in settings.ops.metrics or _usual(settings.adapter.model_server):
+        try:
+            yield fetch_metrics(url, timeout_s=_TIMEOUT_S)
+        except EaselError as error:
+            missing.append(str(error))
+
+
+def _usual(model_server: str) -> tuple[str, ...]:
+    """Easel's server answers HTTP on its gRPC port too."""
+    is_plain = "/" not in model_server and not model_server.startswith("unix:")
+    return (f"http://{model_server}/metrics",) if is_plain else ()
