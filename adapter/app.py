@@ -12,7 +12,7 @@ from adapter.http.ids import REQUEST_ID_HEADER, request_id
 from adapter.http.operations import Service
 from adapter.http.recording import recorded
 from adapter.parts import Parts
-from adapter.services import SERVICES
+from adapter.services import SERVICES, ops
 from model_store.errors import InvalidRequest
 
 
@@ -30,7 +30,7 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = config.max_body_bytes
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    services = (*_chosen(parts), health.build(parts))
+    services = (*_chosen(parts), ops.build(parts), health.build(parts))
     for service in services:
         app.register_blueprint(to_blueprint(recorded(service, parts.recorder), config.timeout_s))
     app.register_blueprint(pages.build_blueprint(services))

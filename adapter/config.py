@@ -150,6 +150,17 @@ class FeedbackConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OpsConfig:
+    """Settings of the operations page.
+
+    Attributes:
+        metrics: URLs of the model servers' metrics; by default `/metrics` at `model_server`.
+    """
+
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All sections of the adapter's configuration.
 
@@ -159,9 +170,11 @@ class Settings:
         google: Google's services.
         speech: Text to speech.
         feedback: The request log, and feedback to it.
+        ops: What ``/ops`` asks.
     """
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     google: GoogleConfig = field(default_factory=GoogleConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
+    ops: OpsConfig = field(default_factory=OpsConfig)

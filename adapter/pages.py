@@ -12,7 +12,7 @@ from adapter.http.policies import protect_page
 
 
 def build_blueprint(services: Iterable[Service]) -> Blueprint:
-    """``/`` and ``/static``; the page shows what *services* offer."""
+    """``/``, ``/ops`` and ``/static``; the first shows what *services* offer."""
     blueprint = Blueprint(
         "pages", __name__, static_folder="pages/static", static_url_path="/static"
     )
@@ -22,6 +22,10 @@ def build_blueprint(services: Iterable[Service]) -> Blueprint:
     @blueprint.get("/")
     def play() -> Response:
         return _page(blueprint, "index.html", filled)
+
+    @blueprint.get("/ops")
+    def operations() -> Response:
+        return _page(blueprint, "ops.html", {})
 
     blueprint.after_request(protect_page)
     return blueprint

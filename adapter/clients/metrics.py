@@ -19,8 +19,10 @@ def fetch_metrics(url: str, *, timeout_s: float) -> str:
     Raises:
         ServableNotReady: There is no answer in time, or it is no metrics.
     """
-    request = Request(url, headers={"Accept": "text/plain;version=0.0.4"})  # noqa: S310
+    if not url.startswith(("http://", "https://")):
+        raise ServableNotReady(f"{url} is no address of metrics; write http://HOST:PORT/metrics")
     try:
+        request = Request(url, headers={"Accept": "text/plain;version=0.0.4"})  # noqa: S310
         with _opener.open(request, timeout=timeout_s) as response:
             data: bytes = response.read(MAX_BYTES + 1)
     except (URLError, HTTPException, OSError, ValueError) as error:

@@ -12,8 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Labels = Mapping[str, str]
-_SAMPLE = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*)(?:\{(.*)\})? ([^ ]+)(?: -?[0-9.]+)?$")
-_LABEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"')
+_LABEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)",?')
+_SAMPLE = re.compile(
+    r"([A-Za-z_:][A-Za-z0-9_:]*)"
+    r'(?:\{((?:[A-Za-z_][A-Za-z0-9_]*="(?:[^"\\]|\\.)*",?)*)\})?'
+    r" ([^ ]+)(?: -?[0-9.]+)?$"
+)
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n"}
 
@@ -59,7 +63,7 @@ class _Sums:
 def read_samples(text: str, names: Iterable[str]) -> Iterator[Sample]:
     """The samples whose name begins with one of *names*; lines of no known form are left out."""
     wanted = tuple(names)
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line.startswith(wanted) and (found := _SAMPLE.match(line)):
             name, labels, value = found.groups()
             number = _number(value)

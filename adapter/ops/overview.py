@@ -30,7 +30,7 @@ class Version(msgspec.Struct, frozen=True):
     number: int
     tag: str
     created: str
-    state: Annotated[str, Meta(description="as its model server says; unknown when none does")]
+    state: Annotated[str, Meta(description="as its model server says; end when it is not loaded")]
     problem: Annotated[str, Meta(description="why it cannot be used; empty when it can")]
 
 
@@ -154,14 +154,16 @@ def _read_deployment(folder: ModelFolder) -> tuple[Deployment, str]:
     try:
         return folder.deployment(), ""
     except BadVersion as error:
-        return Deployment(), str(error)
+        return Deployment(), str(error).replace(f"{folder.path}/", f"{folder.name}/")
 
 
 def _read_versions(
     folder: ModelFolder, numbers: Sequence[int], states: Mapping[tuple[str, int], str]
 ) -> Iterator[Version]:
+    # A server that says nothing of a version does not have it; no server says nothing at all.
+    usual = "end" if states else "unknown"
     for number in numbers:
-        state = states.get((folder.name, number), "unknown")
+        state = states.get((folder.name, number), usual)
         try:
             found = folder.manifest(number)
         except ServableNotFound:

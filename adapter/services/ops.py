@@ -60,7 +60,8 @@ def read_overview(parts: Parts) -> Overview:
         servers=tuple(Server(name, problem or "") for name, problem in health.items()),
         models=models,
         bounds_s=calls.bounds_s,
-        calls=tuple(map(to_measured, calls.calls)),
+        # Those of no model are about the server itself: its health was asked.
+        calls=tuple(to_measured(each) for each in calls.calls if each.key[0]),
         missing=tuple(missing),
     )
 

@@ -10,69 +10,26 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.pages import STROKES, draw, fits, new_page, serving
 from tests.e2e.test_up import is_listening, wait_for
 from tests.support import BUNDLED_STORE, easel, free_port, read_until
 
 pytestmark = pytest.mark.browser
 
-# Strokes as a hand draws them, in hundredths of the canvas.
-STROKES = {
-    "1": [[(50, 15), (50, 85)]],
-    "3": [[(30, 22), (45, 14), (62, 20), (64, 34), (50, 46), (44, 47), (58, 51), (68, 64), (62, 80),
-           (46, 86), (30, 78)]],
-    "7": [[(28, 18), (72, 18), (60, 45), (46, 84)]],
-}  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    port = free_port()
-    with easel(
-        "up",
-        "--store",
-        str(BUNDLED_STORE),
-        "--port",
-        str(port),
-        "--grpc-port",
-        str(free_port()),
-        "--rest-port",
-        str(free_port()),
-    ) as process:
-        read_until(process, "Easel is ready")
-        yield f"http://127.0.0.1:{port}/"
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(locale="en-GB")
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    page.goto(address)
-    yield page
-    context.close()
-    assert problems == []
+    with new_page(browser, address) as page:
+        yield page
 
 
-def draw(page: Page, strokes: list[list[tuple[int, int]]]) -> None:
-    canvas = page.locator("#canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
-    for stroke in strokes:
-        points = [
-            (box["x"] + x * box["width"] / 100, box["y"] + y * box["height"] / 100)
-            for x, y in stroke
-        ]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point, steps=6)
-        page.mouse.up()
-
-
-@pytest.mark.parametrize("digit", STROKES)
+@pytest.mark.parametrize("digit", ["1", "3", "7"])
 def test_a_drawn_digit_is_read_with_ten_bars_and_the_version(page: Page, digit: str):
     draw(page, STROKES[digit])
     expect(page.locator("#label")).to_have_text(digit)
@@ -121,7 +78,7 @@ def test_it_fits_a_phone(browser: Browser, address: str):
     )
     page = context.new_page()
     page.goto(address)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert fits(page)
     draw(page, STROKES["7"])
     expect(page.locator("#label")).to_have_text("7")
     context.close()
