@@ -48,6 +48,13 @@ def build_parts(
     return Parts(settings, catalogue, chosen, classifier, recorder, vision, speech)
 
 
+def close_parts(parts: Parts) -> None:
+    """Close what the parts have opened, for a server whose processes end without Python's ado."""
+    if parts.recorder is not None:
+        parts.recorder.close()
+    parts.server.close()
+
+
 def open_model_server(config: AdapterConfig) -> ModelServer:
     """All configured model servers as one; raises as ``build_parts`` does."""
     tls = TlsFiles(config.model_server_ca, config.model_server_certificate, config.model_server_key)

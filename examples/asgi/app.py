@@ -1,0 +1,40 @@
+"""Easel as an ASGI application: ``alone``, or ``beside`` others under /easel."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from a2wsgi import WSGIMiddleware
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
+
+from adapter.app import create_app
+from adapter.config import AdapterConfig, FeedbackConfig, Settings
+from adapter.wiring import build_parts, close_parts
+
+config = AdapterConfig(
+    store=Path(os.environ.get("EASEL_ADAPTER_STORE", "model_store/models")),
+    model_server=os.environ.get("EASEL_ADAPTER_MODEL_SERVER", "127.0.0.1:8500"),
+)
+feedback = FeedbackConfig(log=os.environ.get("EASEL_FEEDBACK_LOG", ""))
+parts = build_parts(Settings(config, feedback=feedback))
+easel = WSGIMiddleware(create_app(parts), workers=config.threads)
+
+
+async def home(request: Request) -> HTMLResponse:
+    """Say where the drawings are."""
+    return HTMLResponse('<h1>School</h1><p><a href="easel/">Draw something</a></p>')
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Close what Easel has opened when the server ends."""
+    yield
+    close_parts(parts)
+
+
+beside = Starlette(routes=[Route("/", home), Mount("/easel", easel)], lifespan=lifespan)
+alone = Starlette(routes=[Mount("/", easel)], lifespan=lifespan)

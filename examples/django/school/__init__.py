@@ -1,0 +1,1 @@
+"""A small Django project that has Easel in it."""

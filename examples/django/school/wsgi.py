@@ -1,0 +1,19 @@
+"""What a WSGI server runs: Django, and Easel under /easel.
+
+The dispatcher moves the prefix from PATH_INFO to SCRIPT_NAME, by which Easel knows where it is.
+"""
+
+import os
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from adapter.app import create_app
+from adapter.config import AdapterConfig, Settings
+from adapter.wiring import build_parts
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "school.settings")
+django = get_wsgi_application()
+easel = create_app(build_parts(Settings(AdapterConfig(**settings.EASEL))))
+application = DispatcherMiddleware(django, {"/easel": easel})
