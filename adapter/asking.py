@@ -30,7 +30,12 @@ class Asked:
 
 
 def ask(
-    catalogue: Catalogue, server: ModelServer, name: str, to_batch: Batch, deadline: Deadline
+    catalogue: Catalogue,
+    server: ModelServer,
+    name: str,
+    to_batch: Batch,
+    deadline: Deadline,
+    version: int | None = None,
 ) -> Asked:
     """Ask the live version of model *name*, with the input that this version wants.
 
@@ -38,8 +43,10 @@ def ask(
         catalogue: What the store says of the versions.
         server: Runs them.
         name: Which model.
-        to_batch: Makes ``uint8[N, ...]`` as a contract says; what it raises passes.
+        to_batch: Makes ``uint8[N, ...]`` as a contract says; what it raises passes.  What it
+            made last is what was answered.
         deadline: For all that it takes.
+        version: Ask this one and no other.
 
     Raises:
         ServableNotFound: Store or server do not have the model.
@@ -47,16 +54,17 @@ def ask(
         ServerFailed: It refuses every version's input, or fails.
         DeadlineExceeded: It did not answer in time.
     """
-    wanted, number = catalogue.live(name), None
-    batch, tried = to_batch(wanted.contract), set[int]()
+    wanted = catalogue.live(name) if version is None else catalogue.version(name, version)
+    number, tried = version, set[int]() if version is None else {version}
+    batch = to_batch(wanted.contract)
     while True:
         inputs = {wanted.contract.tensor: batch}
         try:
             scores = server.predict(name, number, inputs, timeout_s=deadline.left_s())
         except (InvalidRequest, SignatureNotFound, ServableNotFound) as error:
-            if number is None and isinstance(error, ServableNotFound):
+            if number == version and isinstance(error, ServableNotFound):
                 raise
-            following = _another(catalogue, wanted, tried)
+            following = _another(catalogue, wanted, tried) if version is None else None
             if following is None:
                 # The tensor is ours: what is wrong with it is no mistake of the caller's.
                 raise ServerFailed(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter.asking import ask
+from adapter.asking import Asked, ask
 from adapter.catalogue import Catalogue
 from adapter.deadline import Deadline
 from adapter.ports import ModelServer
@@ -47,8 +47,10 @@ class Classifier:
     # A picture at the pixel limit takes some hundred megabytes while it is decoded.
     decoding: Semaphore = field(default_factory=lambda: Semaphore(_DECODED_AT_ONCE))
 
-    def classify(self, name: str, picture: bytes, deadline: Deadline) -> Classification:
-        """Label one encoded picture with the live version of model *name*.
+    def classify(
+        self, name: str, picture: bytes, deadline: Deadline, version: int | None = None
+    ) -> Classification:
+        """Label one encoded picture; with the live version of model *name* if none is given.
 
         The labels are those of the version that answered.
 
@@ -63,11 +65,21 @@ class Classifier:
             with self.decoding:
                 return to_tensor(picture, contract, self.limits)
 
-        asked = ask(self.catalogue, self.server, name, to_batch, deadline)
-        outputs = tuple(asked.outputs.values())
-        if len(outputs) != 1 or outputs[0].ndim != 2:
-            raise EaselError(f"{name} is no classifier: it has no single output [N, K]")
-        return Classification(asked.version.model, rank(outputs[0][0], asked.version.labels))
+        asked = ask(self.catalogue, self.server, name, to_batch, deadline, version)
+        return Classification(asked.version.model, rank(scores_of(asked)[0], asked.version.labels))
+
+
+def scores_of(asked: Asked) -> NDArray[Any]:
+    """The one output ``[N, K]`` of a classifier.
+
+    Raises:
+        EaselError: The model is none.
+    """
+    outputs = tuple(asked.outputs.values())
+    if len(outputs) != 1 or outputs[0].ndim != 2:
+        name = asked.version.model.name
+        raise EaselError(f"{name} is no classifier: it has no single output [N, K]")
+    return outputs[0]
 
 
 def rank(scores: NDArray[Any], labels: tuple[str, ...]) -> tuple[Ranked, ...]:

@@ -24,11 +24,8 @@ def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -
     Raises:
         EmptyDrawing: No pixel differs from the page by more than the threshold.
     """
-    distance = np.asarray(_distance(picture, contract))
-    if _is_dark(distance):
-        picture = ImageChops.invert(picture)
-        distance = np.asarray(_distance(picture, contract))
-    box = _bounds(distance > ink.threshold)
+    picture, is_ink = find_ink(picture, contract, ink)
+    box = bounds(is_ink)
     if box is None:
         raise EmptyDrawing("the drawing is empty; draw something and send it again")
     cut = picture.crop(box)
@@ -46,6 +43,17 @@ def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -
     return page
 
 
+def find_ink(
+    picture: Image.Image, contract: ImageContract, ink: InkCentring
+) -> tuple[Image.Image, NDArray[np.bool_]]:
+    """The picture on its page, turned round where that is dark, and ``bool[height, width]``."""
+    distance = np.asarray(_distance(picture, contract))
+    if _is_dark(distance):
+        picture = ImageChops.invert(picture)
+        distance = np.asarray(_distance(picture, contract))
+    return picture, distance > ink.threshold
+
+
 def _distance(picture: Image.Image, contract: ImageContract) -> Image.Image:
     """How far each pixel is from the background, of its channels the farthest: mode L."""
     bands = ImageChops.difference(picture, blank(contract, picture.size)).split()
@@ -59,7 +67,7 @@ def _is_dark(distance: NDArray[np.uint8]) -> bool:
     return bool(edges.max() > _MIDDLE and np.median(edges) > _MIDDLE)
 
 
-def _bounds(is_ink: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+def bounds(is_ink: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
     """Left, top, right and bottom of all ink; None if there is none."""
     rows = np.flatnonzero(is_ink.any(axis=1))
     if not rows.size:

@@ -1,0 +1,317 @@
+"""Which strokes of a drawing are one digit, line by line and from left to right.
+
+A drawing of one digit stays as it is: it goes through the contract whole.  Of others each
+digit is cut out.  Where digits touch, several ways to cut are offered, and the scores of the
+model say which it was; all are rows of one batch.  Turned writing is not turned back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from adapter.ink import Bool, Box, Ink, Int, find_cells, label_cells
+from model_store.contract import ImageContract
+from model_store.images.composing import blank
+
+# Shares of the height of the tallest part, or of a line's tallest.  Chosen on drawings that
+# ``benchmarks/digits.py`` composes of MNIST's training digits; it measures on the test digits.
+_DOT = 0.2
+"""A part that is smaller in both directions is noise, unless it is near a digit."""
+_NEAR = 0.12
+_OVERLAP = 0.5
+"""Parts whose columns overlap by this share of the narrower are strokes of one digit."""
+_SHORT, _BESIDE = 0.4, 0.3
+"""A part that is shorter, such as the bar of a 5, belongs to a part that is so near."""
+_LINE_GAP = 0.25
+"""Between two lines at least so much is empty."""
+_TALL = 0.45
+"""Parts at least so tall can make a line; bars and dots belong to one."""
+_NARROW = 0.6
+_WIDE, _TOO_WIDE = 1.05, 1.5
+"""A part up to the first width is one digit, and one beyond the second several that touch."""
+_SURE = 0.97
+"""Between the two it is one digit if the model is so sure of that."""
+_THINNEST, _WIDEST = 0.12, 1.0
+"""How wide a piece that is cut out of several digits may be."""
+_LEAST_WEIGHT = 0.3
+_PLACES_APART = 0.07
+MAX_PARTS = 200
+"""More is not writing: a photograph, or a page of dots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What may be a digit: some parts of the ink, or some columns of one.
+
+    Attributes:
+        box: Where, in cells.
+        parts: Numbers of the connected parts.
+    """
+
+    box: Box
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A piece of a stretch, from one place where it may be cut to a later one."""
+
+    start: int
+    end: int
+    piece: Piece
+
+
+Stretch = tuple[Step, ...]
+"""Ink of a line that hangs together.  Each way from place 0 to the last is a way to read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The digits of a drawing.
+
+    Attributes:
+        ink: The drawing.
+        parts: Which part each cell belongs to, from 1; 0 is the page.
+        lines: The stretches of each line.
+    """
+
+    ink: Ink
+    parts: Int
+    lines: tuple[tuple[Stretch, ...], ...]
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The pieces of all ways, in the order of the batch."""
+        return tuple(step.piece for line in self.lines for steps in line for step in steps)
+
+
+def find_digits(picture: Image.Image, contract: ImageContract) -> Layout | None:
+    """The digits of a composed picture; None where it shows one, all of it, or nothing.
+
+    Also None for a contract that does not centre ink: such a model reads whole pictures.
+    """
+    if contract.ink is None:
+        return None
+    ink = find_cells(picture, contract, contract.ink)
+    if ink is None or _is_plainly_one(ink.cells):
+        return None
+    numbered, count = label_cells(ink.cells)
+    if count > MAX_PARTS:
+        return None
+    parts = _parts(numbered, count)
+    kept = _without_dots(parts)
+    lines = tuple(
+        tuple(_steps(piece, numbered, _tallest(line)) for piece in _strokes_joined(line))
+        for line in _lines(kept)
+    )
+    layout = Layout(ink, numbered, lines)
+    return None if len(layout.pieces) == 1 and len(kept) == count else layout
+
+
+def cut_out(layout: Layout, piece: Piece, contract: ImageContract) -> Image.Image:
+    """The piece alone, on a page of its own with a margin."""
+    ink = layout.ink
+    margin = max(2, round(0.1 * piece.box.height))
+    rows, columns = layout.parts.shape
+    around = Box(
+        max(piece.box.left - 1, 0),
+        max(piece.box.top - 1, 0),
+        min(piece.box.right + 1, columns),
+        min(piece.box.bottom + 1, rows),
+    )
+    numbers = layout.parts[around.top : around.bottom, around.left : around.right]
+    mine = np.isin(numbers, piece.parts)
+    mine[:, : piece.box.left - around.left] = False
+    mine[:, piece.box.right - around.left :] = False
+    # The soft edge of a line is too faint to be ink: cells beside it belong to it.
+    shown = _grown(mine) & (mine | (numbers == 0))
+    place = ink.to_pixels(around)
+    side = ink.cell_px
+    mask = Image.fromarray(shown.astype(np.uint8) * np.uint8(255)).resize(
+        (around.width * side, around.height * side), Image.Resampling.NEAREST
+    )
+    corner = (ink.at[0] + around.left * side, ink.at[1] + around.top * side)
+    page = blank(contract, (mask.width + 2 * margin, mask.height + 2 * margin))
+    drawn = ink.picture.crop((*corner, place.right, place.bottom))
+    page.paste(drawn, (margin, margin), mask.crop((0, 0, *drawn.size)))
+    return page
+
+
+def _is_plainly_one(cells: Bool) -> bool:
+    """Whether no row or column is without ink, and it is as narrow as no two digits are."""
+    rows, columns = cells.shape
+    if columns > _NARROW * rows:
+        return False
+    return bool(cells.any(axis=0).all() and cells.any(axis=1).all())
+
+
+def _parts(numbered: Int, count: int) -> list[Piece]:
+    rows, columns = np.nonzero(numbered)
+    number = numbered[rows, columns]
+    least = np.full((2, count + 1), np.iinfo(np.int32).max)
+    most = np.zeros((2, count + 1), np.int64)
+    for axis, values in enumerate((columns, rows)):
+        np.minimum.at(least[axis], number, values)
+        np.maximum.at(most[axis], number, values)
+    return [
+        Piece(
+            Box(
+                int(least[0, at]), int(least[1, at]), int(most[0, at]) + 1, int(most[1, at]) + 1
+            ),
+            (at,),
+        )
+        for at in range(1, count + 1)
+    ]  # fmt: skip
+
+
+def _without_dots(parts: Sequence[Piece]) -> list[Piece]:
+    height = _tallest(parts)
+
+    def is_large(part: Piece) -> bool:
+        return max(part.box.width, part.box.height) > _DOT * height
+
+    large = [part for part in parts if is_large(part)]
+    # What remains of a broken line is beside a digit; other dots are not.
+    near = _NEAR * height
+    return [
+        part
+        for part in parts
+        if is_large(part) or any(_distance(part.box, other.box) <= near for other in large)
+    ]
+
+
+def _tallest(parts: Sequence[Piece]) -> int:
+    return max(part.box.height for part in parts)
+
+
+def _distance(one: Box, other: Box) -> float:
+    across = max(one.left - other.right, other.left - one.right, 0)
+    along = max(one.top - other.bottom, other.top - one.bottom, 0)
+    return math.hypot(across, along)
+
+
+def _lines(parts: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Parts by line, from top to bottom; small ones go to the line they are nearest to."""
+    height = _tallest(parts)
+    bands: list[tuple[int, int]] = []
+    tall = (part.box for part in parts if part.box.height >= _TALL * height)
+    for box in sorted(tall, key=lambda box: box.top):
+        if bands and box.top < bands[-1][1] + _LINE_GAP * height:
+            bands[-1] = (bands[-1][0], max(bands[-1][1], box.bottom))
+        else:
+            bands.append((box.top, box.bottom))
+
+    def band_of(part: Piece) -> int:
+        middle = (part.box.top + part.box.bottom) / 2
+        return min(range(len(bands)), key=lambda at: abs(middle - sum(bands[at]) / 2))
+
+    for at in range(len(bands)):
+        yield [part for part in parts if band_of(part) == at]
+
+
+def _strokes_joined(parts: Sequence[Piece]) -> list[Piece]:
+    """The digits of a line, from left to right."""
+    height = _tallest(parts)
+    found: list[Piece] = []
+    for part in sorted(parts, key=lambda part: part.box.left):
+        joined = part
+        if found and _is_one_digit(found[-1].box, part.box, height):
+            last = found.pop()
+            joined = Piece(_around(last.box, part.box), (*last.parts, *part.parts))
+        found.append(joined)
+    return found
+
+
+def _is_one_digit(one: Box, other: Box, height: int) -> bool:
+    overlap = min(one.right, other.right) - max(one.left, other.left)
+    if overlap >= _OVERLAP * min(one.width, other.width):
+        return True
+    is_short = min(one.height, other.height) < _SHORT * height
+    return is_short and _distance(one, other) <= _BESIDE * height
+
+
+def _around(one: Box, other: Box) -> Box:
+    return Box(
+        min(one.left, other.left),
+        min(one.top, other.top),
+        max(one.right, other.right),
+        max(one.bottom, other.bottom),
+    )
+
+
+def best_way(stretch: Stretch, height: int, sureness: Sequence[float]) -> list[int]:
+    """Which steps explain a stretch best, in order.
+
+    Args:
+        stretch: The steps that there are.
+        height: That of the line.
+        sureness: For each step the model's best score, 0 to 1.
+    """
+    last = max(step.end for step in stretch)
+    whole = next((at for at, s in enumerate(stretch) if (s.start, s.end) == (0, last)), None)
+    if whole is not None and (len(stretch) == 1 or sureness[whole] >= _SURE):
+        return [whole]
+    reached: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
+    for at, step in enumerate(stretch):
+        if step.start not in reached or at == whole:
+            continue
+        merit, way = reached[step.start]
+        # By width: few wide pieces, or many thin ones, would win by their number otherwise.
+        weight = max(step.piece.box.width / height, _LEAST_WEIGHT)
+        merit += weight * math.log(max(sureness[at], 1e-4))
+        if step.end not in reached or merit > reached[step.end][0]:
+            reached[step.end] = (merit, [*way, at])
+    return reached[last][1] if last in reached else [0 if whole is None else whole]
+
+
+def line_height(line: Sequence[Stretch]) -> int:
+    """Of the tallest piece, in cells."""
+    return max(step.piece.box.height for stretch in line for step in stretch)
+
+
+def _steps(piece: Piece, numbered: Int, height: int) -> Stretch:
+    """The piece as it is, and if it is wide also what it is when it is cut."""
+    if piece.box.width <= _WIDE * height:
+        return (Step(0, 1, piece),)
+    columns = numbered[piece.box.top : piece.box.bottom, piece.box.left : piece.box.right]
+    amounts = np.isin(columns, piece.parts).sum(axis=0)
+    places = _places(amounts, height)
+    least, most = _THINNEST * height, _WIDEST * height
+    steps = []
+    for start, left in enumerate(places):
+        for end, right in enumerate(places[start + 1 :], start + 1):
+            is_whole = right - left == piece.box.width <= _TOO_WIDE * height
+            is_likely = least <= right - left <= most and amounts[left:right].any()
+            if is_whole or is_likely:
+                box = replace(piece.box, left=piece.box.left + left, right=piece.box.left + right)
+                steps.append(Step(start, end, Piece(box, piece.parts)))
+    return tuple(steps)
+
+
+def _places(amounts: NDArray[np.int64], height: int) -> list[int]:
+    """Columns where a piece may be cut, its ends too: where its *amounts* of ink are small."""
+    apart = max(2, round(_PLACES_APART * height))
+    least, most = round(_THINNEST * height), len(amounts) - round(_THINNEST * height)
+    found = [0]
+    for at in range(least, most):
+        near = amounts[max(at - apart, 0) : at + apart + 1]
+        if amounts[at] == near.min() and at - found[-1] >= apart:
+            found.append(at)
+    return [*found, len(amounts)]
+
+
+def _grown(mine: Bool) -> Bool:
+    """The cells, and their eight neighbours."""
+    tall = mine.copy()
+    tall[1:] |= mine[:-1]
+    tall[:-1] |= mine[1:]
+    grown = tall.copy()
+    grown[:, 1:] |= tall[:, :-1]
+    grown[:, :-1] |= tall[:, 1:]
+    return grown

@@ -1,0 +1,146 @@
+"""A drawing of one or several digits in, the number out.  Knows no HTTP and no gRPC."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from adapter.asking import ask
+from adapter.classify import Classification, Classifier, Ranked, rank, scores_of
+from adapter.deadline import Deadline
+from adapter.digits import Layout, best_way, cut_out, find_digits, line_height
+from adapter.ink import Box
+from model_store.contract import ImageContract
+from model_store.errors import InvalidRequest
+from model_store.preprocess import compose, decode_image, to_pixels
+
+# Readings of the whole number that are ranked.
+_READINGS = 10
+_MAX_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """One digit of several: what it may be, best first, and where, in the picture's pixels."""
+
+    predictions: tuple[Ranked, ...]
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What was read.
+
+    Attributes:
+        reading: The number as a whole, the likeliest first, and who read it.
+        digits: Line by line from left to right; empty where the drawing is one digit.
+    """
+
+    reading: Classification
+    digits: tuple[Digit, ...] = ()
+
+
+def read_number(
+    classifier: Classifier, name: str, picture: bytes, deadline: Deadline, *, is_one: bool = False
+) -> Number:
+    """Read the digits of an encoded picture, all in one call of model *name*.
+
+    Args:
+        classifier: Asks the model.
+        name: A classifier of single digits.
+        picture: A file in any format that is known.
+        deadline: Until when the caller waits.
+        is_one: The caller says that it is one digit; nothing is cut then.
+
+    Raises:
+        InvalidRequest: There is too much on the page.
+        EaselError: As ``Classifier.classify`` does.
+    """
+
+    layout: Layout | None = None
+
+    def to_batch(contract: ImageContract) -> NDArray[Any]:
+        nonlocal layout
+        with classifier.decoding:
+            drawn = compose(decode_image(picture, classifier.limits), contract)
+            layout = None if is_one else find_digits(drawn, contract)
+            return _rows(drawn, layout, contract)
+
+    asked = ask(classifier.catalogue, classifier.server, name, to_batch, deadline)
+    scores = scores_of(asked)
+    model, labels = asked.version.model, asked.version.labels
+    if layout is None:
+        return Number(Classification(model, rank(scores[0], labels)))
+    lines = [
+        [Digit(rank(scores[row], labels), box) for row, box in line]
+        for line in _chosen(layout, scores)
+    ]
+    digits = tuple(digit for line in lines for digit in line)
+    if len(digits) == 1:
+        return Number(Classification(model, digits[0].predictions))
+    ranked = tuple(islice(_readings(lines), _READINGS))
+    return Number(Classification(model, ranked), digits)
+
+
+def _rows(drawn: Image.Image, layout: Layout | None, contract: ImageContract) -> NDArray[Any]:
+    """The batch: the whole drawing, or what may be its digits."""
+    if layout is None:
+        return to_pixels(drawn, contract)[np.newaxis]
+    if len(layout.pieces) > _MAX_ROWS:
+        raise InvalidRequest(
+            "there is too much on the page to read it as digits; draw fewer, "
+            'or say with "several": false that it is one'
+        )
+    pages = (cut_out(layout, piece, contract) for piece in layout.pieces)
+    return np.stack([to_pixels(page, contract) for page in pages])
+
+
+def _chosen(layout: Layout, scores: NDArray[Any]) -> Iterator[list[tuple[int, Box]]]:
+    """For each line the rows of the pieces that the scores speak for, and their boxes."""
+    row = 0
+    for line in layout.lines:
+        found: list[tuple[int, Box]] = []
+        height = line_height(line)
+        for stretch in line:
+            sureness = scores[row : row + len(stretch)].max(axis=1).tolist()
+            found += [
+                (row + at, layout.ink.to_pixels(stretch[at].piece.box))
+                for at in best_way(stretch, height, sureness)
+            ]
+            row += len(stretch)
+        yield found
+
+
+def _readings(lines: Sequence[Sequence[Digit]]) -> Iterator[Ranked]:
+    """Every way to read the digits together, the likeliest first; lines have a space between.
+
+    The score of a reading is the product of its digits'.
+    """
+    digits = [digit.predictions for line in lines for digit in line]
+    ends = {sum(map(len, lines[: at + 1])) for at in range(len(lines) - 1)}
+    first = (0,) * len(digits)
+
+    def score(places: tuple[int, ...]) -> float:
+        return math.prod(ranked[at].score for ranked, at in zip(digits, places, strict=True))
+
+    def text(places: tuple[int, ...]) -> str:
+        named = [ranked[at].label for ranked, at in zip(digits, places, strict=True)]
+        return "".join(f" {label}" if at in ends else label for at, label in enumerate(named))
+
+    waiting, seen = [(-score(first), first)], {first}
+    while waiting:
+        negative, places = heapq.heappop(waiting)
+        yield Ranked(text(places), -negative)
+        for at, place in enumerate(places):
+            after = (*places[:at], place + 1, *places[at + 1 :])
+            if place + 1 < len(digits[at]) and after not in seen:
+                seen.add(after)
+                heapq.heappush(waiting, (-score(after), after))
