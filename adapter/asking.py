@@ -35,6 +35,7 @@ def ask(
     name: str,
     to_batch: Batch,
     deadline: Deadline,
+    *,
     version: int | None = None,
 ) -> Asked:
     """Ask the live version of model *name*, with the input that this version wants.

@@ -65,7 +65,7 @@ class Classifier:
             with self.decoding:
                 return to_tensor(picture, contract, self.limits)
 
-        asked = ask(self.catalogue, self.server, name, to_batch, deadline, version)
+        asked = ask(self.catalogue, self.server, name, to_batch, deadline, version=version)
         return Classification(asked.version.model, rank(scores_of(asked)[0], asked.version.labels))
 
 

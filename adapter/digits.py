@@ -129,8 +129,9 @@ def cut_out(layout: Layout, piece: Piece, contract: ImageContract) -> Image.Imag
     mine = np.isin(numbers, piece.parts)
     mine[:, : piece.box.left - around.left] = False
     mine[:, piece.box.right - around.left :] = False
-    # The soft edge of a line is too faint to be ink: cells beside it belong to it.
-    shown = _grown(mine) & (mine | (numbers == 0))
+    others = (numbers > 0) & ~mine
+    # The soft edge of a line is too faint to be ink, and goes with the line.
+    shown = ~others & (_grown(mine) | ~_grown(others))
     place = ink.to_pixels(around)
     side = ink.cell_px
     mask = Image.fromarray(shown.astype(np.uint8) * np.uint8(255)).resize(

@@ -64,7 +64,6 @@ def read_number(
         InvalidRequest: There is too much on the page.
         EaselError: As ``Classifier.classify`` does.
     """
-
     layout: Layout | None = None
 
     def to_batch(contract: ImageContract) -> NDArray[Any]:

@@ -1,24 +1,88 @@
-"""``/api/numbers``: a handwritten digit in, its name and ten scores out."""
+"""``/api/numbers``: handwritten digits in, the number out."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Annotated
 
-from adapter.http.operations import Service
-from adapter.messages import Say
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from adapter.http.operations import Asked, Operation, Service, Takes
+from adapter.ink import Box
+from adapter.number import Digit, read_number
 from adapter.parts import Parts
-from adapter.services.recognising import Model, Prediction, Recognised, naming
+from adapter.services.recognising import Prediction, Recognised, TopK, ranking, to_answer
 
-_EXAMPLE = Recognised(
-    label="3",
-    score=1.0,
-    predictions=(Prediction("3", 1.0), Prediction("9", 2.3e-10)),
-    model=Model("numbers", 1),
-    msg=Say.RECOGNISED.in_language("en"),
-)
+MODEL = "numbers"
+
+
+class NumberOptions(TopK, frozen=True):
+    """Options of ``/api/numbers``."""
+
+    several: Annotated[
+        bool, Meta(description="whether there may be several digits; false reads all ink as one")
+    ] = True
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A rectangle in the pixels of the picture as it is seen upright."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class OneDigit(msgspec.Struct, frozen=True):
+    """One of several digits, and where it is."""
+
+    label: str
+    score: float
+    predictions: tuple[Prediction, ...]
+    box: Place
+
+
+class ReadNumber(Recognised, frozen=True):
+    """The number, and where there are several digits each of them.
+
+    They stand line by line from left to right; ``label`` has a space between lines.
+    ``score`` is the product of the digits' scores, ``predictions`` other readings.
+    """
+
+    digits: tuple[OneDigit, ...] | UnsetType = UNSET
 
 
 def build(parts: Parts) -> Service:
     """The service over *parts*."""
-    operation = naming(parts, "numbers", "/api/numbers", "Read a handwritten digit")
-    return Service("numbers", (replace(operation, example=_EXAMPLE),))
+    operation = Operation(
+        method="POST",
+        path="/api/numbers",
+        name="recognise-numbers",
+        summary="Read handwritten digits, one or several",
+        handle=lambda asked: read(parts, asked),
+        answer=ReadNumber,
+        takes=Takes.PICTURE,
+        options=NumberOptions,
+    )
+    return Service("numbers", (operation,))
+
+
+def read(parts: Parts, asked: Asked[NumberOptions]) -> ReadNumber:
+    """Read the picture that was asked about; raises as ``read_number`` does."""
+    options = asked.options
+    number = read_number(
+        parts.classifier, MODEL, asked.picture, asked.deadline, is_one=not options.several
+    )
+    answer = to_answer(number.reading, options.top_k, asked.language)
+    digits = tuple(_one(digit, options.top_k) for digit in number.digits)
+    return ReadNumber(**msgspec.structs.asdict(answer), digits=digits or UNSET)
+
+
+def to_place(box: Box) -> Place:
+    """A box as it is answered."""
+    return Place(box.left, box.top, box.width, box.height)
+
+
+def _one(digit: Digit, top_k: int) -> OneDigit:
+    best = digit.predictions[0]
+    return OneDigit(best.label, best.score, ranking(digit.predictions, top_k), to_place(digit.box))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Annotated
 
 import msgspec
@@ -53,7 +55,7 @@ def recognise(parts: Parts, model: str, asked: Asked[TopK]) -> Recognised:
 
 def to_answer(found: Classification, top_k: int, language: str) -> Recognised:
     """The body of a named picture."""
-    ranked = tuple(map(_prediction, found.predictions[:top_k]))
+    ranked = ranking(found.predictions, top_k)
     return Recognised(
         label=ranked[0].label,
         score=ranked[0].score,
@@ -77,5 +79,6 @@ def naming(parts: Parts, model: str, path: str, summary: str) -> Operation:
     )
 
 
-def _prediction(ranked: Ranked) -> Prediction:
-    return Prediction(ranked.label, ranked.score)
+def ranking(predictions: Iterable[Ranked], top_k: int) -> tuple[Prediction, ...]:
+    """The best *top_k* of them."""
+    return tuple(Prediction(one.label, one.score) for one in islice(predictions, top_k))

@@ -7,12 +7,16 @@ import json
 
 import pytest
 
-from adapter.config import AdapterConfig
+from adapter.app import create_app
+from adapter.config import AdapterConfig, Settings
+from adapter.wiring import build_parts
 from model_store.spec import ModelVersion
 from tests.adapter.stores import publish, sure_of
 from tests.adapter.support import client_over
+from tests.adapter.writing import write
 from tests.fakes import FakeModelServer
 from tests.model_store.pictures import DIGIT, encode, three
+from tests.support import BUNDLED_STORE
 
 
 @pytest.fixture
@@ -61,3 +65,37 @@ def test_a_number_of_predictions_that_cannot_be_is_told(client, server, asked):
     assert response.status_code == 400
     assert "top_k" in response.get_json()["error"]["message"]
     assert not server.calls
+
+
+def test_several_digits_are_answered_with_their_places_in_the_picture(client, server):
+    page = write("41", "0")
+    body = client.post("/api/numbers?top_k=2", data=encode(page)).get_json()
+    assert list(body) == ["label", "score", "predictions", "model", "msg", "digits"]
+    assert body["label"] == body["predictions"][0]["label"] == "88 8"
+    assert body["score"] == pytest.approx(0.91**3)
+    assert [len(digit["predictions"]) for digit in body["digits"]] == [2, 2, 2]
+    first, _, last = [digit["box"] for digit in body["digits"]]
+    assert list(first) == ["x", "y", "width", "height"]
+    assert (first["x"], first["y"]) == (30, 30)
+    assert last["y"] >= 180
+    assert len(server.calls) == 1
+
+
+def test_a_caller_can_say_that_it_is_one_digit(client):
+    for body in (
+        client.post("/api/numbers?several=false", data=encode(write("41"))).get_json(),
+        client.post("/api/numbers", data=encode(three())).get_json(),
+    ):
+        assert list(body) == ["label", "score", "predictions", "model", "msg"]
+        assert body["label"] == "8"
+
+
+def test_the_bundled_model_reads_what_is_written(numbers_server):
+    config = AdapterConfig(
+        store=BUNDLED_STORE, services=("numbers",), model_server=numbers_server.address
+    )
+    client = create_app(build_parts(Settings(config))).test_client()
+    for lines in [("1", "4"), ("7214",), ("90", "12", "47"), ("1",)]:
+        body = client.post("/api/numbers", data=encode(write(*lines))).get_json()
+        assert body["label"] == " ".join(lines)
+        assert body["score"] > 0.5

@@ -1,0 +1,115 @@
+"""Several digits in one drawing: one call, and the number as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adapter.catalogue import Catalogue
+from adapter.classify import Classifier
+from adapter.deadline import Deadline
+from adapter.number import read_number
+from model_store.errors import EmptyDrawing, InvalidRequest
+from model_store.preprocess import ImageLimits, to_tensor
+from model_store.spec import ModelVersion
+from tests.adapter.stores import publish, spec_of
+from tests.adapter.writing import write
+from tests.fakes import FakeModelServer, FakeServable
+from tests.model_store.pictures import DIGIT, GREY, encode, three
+
+DIGITS = tuple("0123456789")
+SOON = Deadline(3.0, clock=lambda: 0.0)
+
+
+def counting(contract=DIGIT) -> FakeServable:
+    """Says 0 of the first row, 1 of the second and so on; always less sure of the next digit."""
+
+    def run(inputs):
+        scores = np.zeros((len(inputs["image"]), 10), np.float32)
+        for row in range(len(scores)):
+            scores[row, row % 10], scores[row, (row + 1) % 10] = 0.75, 0.25
+        return {"scores": scores}
+
+    return FakeServable(spec_of(contract), run)
+
+
+@pytest.fixture
+def server():
+    return FakeModelServer({ModelVersion("numbers", 1): counting()})
+
+
+@pytest.fixture
+def classifier(tmp_path, server):
+    publish(tmp_path, DIGIT, DIGITS)
+    return Classifier(Catalogue(tmp_path), server, ImageLimits())
+
+
+def read(classifier, page, **more):
+    return read_number(classifier, "numbers", encode(page), SOON, **more)
+
+
+def test_all_digits_are_rows_of_one_call_in_the_order_of_reading(classifier, server):
+    number = read(classifier, write("419"))
+    (call,) = server.calls
+    assert call.inputs["image"].shape == (3, 28, 28, 1)
+    best, second = number.reading.predictions[:2]
+    assert (best.label, best.score) == ("012", 0.75**3)
+    assert second.score == 0.75**2 * 0.25
+    assert [digit.predictions[0].label for digit in number.digits] == ["0", "1", "2"]
+    scores = [one.score for one in number.reading.predictions]
+    assert scores == sorted(scores, reverse=True)
+    assert len({one.label for one in number.reading.predictions}) == len(scores) == 10
+
+
+def test_a_digit_cut_out_is_the_tensor_it_would_be_alone(classifier, server):
+    read(classifier, write("419"))
+    alone = [to_tensor(encode(write(digit)), DIGIT)[0] for digit in "419"]
+    assert np.array_equal(server.calls[0].inputs["image"], np.stack(alone))
+
+
+def test_one_digit_goes_through_the_contract_whole(classifier, server):
+    number = read(classifier, three())
+    assert number.digits == ()
+    assert np.array_equal(server.calls[0].inputs["image"], to_tensor(encode(three()), DIGIT))
+    whole = read(classifier, write("419"), is_one=True)
+    assert whole.digits == ()
+    sent = server.calls[1].inputs["image"]
+    assert np.array_equal(sent, to_tensor(encode(write("419")), DIGIT))
+
+
+def test_a_single_digit_with_dirt_is_read_without_the_dirt(classifier, server):
+    page = three()
+    page.paste(0, (262, 4, 268, 10))
+    number = read(classifier, page)
+    assert number.digits == ()
+    assert len(number.reading.predictions) == 10
+    assert np.array_equal(server.calls[0].inputs["image"], to_tensor(encode(three()), DIGIT))
+
+
+def test_lines_have_a_space_between_them(classifier):
+    assert read(classifier, write("41", "90")).reading.predictions[0].label == "01 23"
+
+
+def test_a_version_that_wants_another_picture_gets_digits_as_it_wants_them(tmp_path):
+    publish(tmp_path, DIGIT, DIGITS)
+    whole = replace(GREY, tensor="image")
+    publish(tmp_path, whole, DIGITS)
+    servables = {
+        ModelVersion("numbers", 1): counting(),
+        ModelVersion("numbers", 2): counting(whole),
+    }
+    server = FakeModelServer(servables, live={"numbers": 1})
+    classifier = Classifier(Catalogue(tmp_path), server, ImageLimits())
+    number = read(classifier, write("41"))
+    assert number.reading.model.number == 1
+    assert len(number.digits) == 2
+
+
+def test_an_empty_page_and_too_much_on_it_are_told(classifier, server):
+    with pytest.raises(EmptyDrawing):
+        read(classifier, write("1").point(lambda _: 255))
+    with pytest.raises(InvalidRequest, match='"several": false'):
+        read(classifier, write("141", gap=3, line_px=20).resize((6000, 60)))
+    assert not server.calls
