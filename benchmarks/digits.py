@@ -114,7 +114,7 @@ def compose(
         page = ImageChops.lighter(page, layer)
         left += cut.width + max(gap, 0)
     for _ in range(rng.integers(0, 3)):
-        x, y = rng.integers(2, page.width - 6), rng.choice([8, 264])
+        x, y = int(rng.integers(2, page.width - 6)), int(rng.choice([8, 264]))
         ImageDraw.Draw(page).ellipse((x, y, x + 3, y + 3), fill=255)
     return ImageChops.invert(page)
 
