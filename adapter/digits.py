@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from adapter.cutting import Piece, Stretch, steps_of
 from adapter.ink import Bool, Box, Ink, Int, find_cells, label_cells
 from model_store.contract import ImageContract
 from model_store.images.composing import blank
@@ -33,42 +33,8 @@ _LINE_GAP = 0.25
 _TALL = 0.45
 """Parts at least so tall can make a line; bars and dots belong to one."""
 _NARROW = 0.6
-_WIDE, _TOO_WIDE = 1.05, 1.5
-"""A part up to the first width is one digit, and one beyond the second several that touch."""
-_SURE = 0.97
-"""Between the two it is one digit if the model is so sure of that."""
-_THINNEST, _WIDEST = 0.12, 1.0
-"""How wide a piece that is cut out of several digits may be."""
-_LEAST_WEIGHT = 0.3
-_PLACES_APART = 0.07
 MAX_PARTS = 200
 """More is not writing: a photograph, or a page of dots."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What may be a digit: some parts of the ink, or some columns of one.
-
-    Attributes:
-        box: Where, in cells.
-        parts: Numbers of the connected parts.
-    """
-
-    box: Box
-    parts: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A piece of a stretch, from one place where it may be cut to a later one."""
-
-    start: int
-    end: int
-    piece: Piece
-
-
-Stretch = tuple[Step, ...]
-"""Ink of a line that hangs together.  Each way from place 0 to the last is a way to read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +73,7 @@ def find_digits(picture: Image.Image, contract: ImageContract) -> Layout | None:
     parts = _parts(numbered, count)
     kept = _without_dots(parts)
     lines = tuple(
-        tuple(_steps(piece, numbered, _tallest(line)) for piece in _strokes_joined(line))
+        tuple(steps_of(piece, numbered, _tallest(line)) for piece in _strokes_joined(line))
         for line in _lines(kept)
     )
     layout = Layout(ink, numbered, lines)
@@ -244,67 +210,6 @@ def _around(one: Box, other: Box) -> Box:
         max(one.right, other.right),
         max(one.bottom, other.bottom),
     )
-
-
-def best_way(stretch: Stretch, height: int, sureness: Sequence[float]) -> list[int]:
-    """Which steps explain a stretch best, in order.
-
-    Args:
-        stretch: The steps that there are.
-        height: That of the line.
-        sureness: For each step the model's best score, 0 to 1.
-    """
-    last = max(step.end for step in stretch)
-    whole = next((at for at, s in enumerate(stretch) if (s.start, s.end) == (0, last)), None)
-    if whole is not None and (len(stretch) == 1 or sureness[whole] >= _SURE):
-        return [whole]
-    reached: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
-    for at, step in enumerate(stretch):
-        if step.start not in reached or at == whole:
-            continue
-        merit, way = reached[step.start]
-        # By width: few wide pieces, or many thin ones, would win by their number otherwise.
-        weight = max(step.piece.box.width / height, _LEAST_WEIGHT)
-        merit += weight * math.log(max(sureness[at], 1e-4))
-        if step.end not in reached or merit > reached[step.end][0]:
-            reached[step.end] = (merit, [*way, at])
-    return reached[last][1] if last in reached else [0 if whole is None else whole]
-
-
-def line_height(line: Sequence[Stretch]) -> int:
-    """Of the tallest piece, in cells."""
-    return max(step.piece.box.height for stretch in line for step in stretch)
-
-
-def _steps(piece: Piece, numbered: Int, height: int) -> Stretch:
-    """The piece as it is, and if it is wide also what it is when it is cut."""
-    if piece.box.width <= _WIDE * height:
-        return (Step(0, 1, piece),)
-    columns = numbered[piece.box.top : piece.box.bottom, piece.box.left : piece.box.right]
-    amounts = np.isin(columns, piece.parts).sum(axis=0)
-    places = _places(amounts, height)
-    least, most = _THINNEST * height, _WIDEST * height
-    steps = []
-    for start, left in enumerate(places):
-        for end, right in enumerate(places[start + 1 :], start + 1):
-            is_whole = right - left == piece.box.width <= _TOO_WIDE * height
-            is_likely = least <= right - left <= most and amounts[left:right].any()
-            if is_whole or is_likely:
-                box = replace(piece.box, left=piece.box.left + left, right=piece.box.left + right)
-                steps.append(Step(start, end, Piece(box, piece.parts)))
-    return tuple(steps)
-
-
-def _places(amounts: NDArray[np.int64], height: int) -> list[int]:
-    """Columns where a piece may be cut, its ends too: where its *amounts* of ink are small."""
-    apart = max(2, round(_PLACES_APART * height))
-    least, most = round(_THINNEST * height), len(amounts) - round(_THINNEST * height)
-    found = [0]
-    for at in range(least, most):
-        near = amounts[max(at - apart, 0) : at + apart + 1]
-        if amounts[at] == near.min() and at - found[-1] >= apart:
-            found.append(at)
-    return [*found, len(amounts)]
 
 
 def _grown(mine: Bool) -> Bool:

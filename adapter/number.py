@@ -15,8 +15,9 @@ from PIL import Image
 
 from adapter.asking import ask
 from adapter.classify import Classification, Classifier, Ranked, rank, scores_of
+from adapter.cutting import best_way, line_height
 from adapter.deadline import Deadline
-from adapter.digits import Layout, best_way, cut_out, find_digits, line_height
+from adapter.digits import Layout, cut_out, find_digits
 from adapter.ink import Box
 from model_store.contract import ImageContract
 from model_store.errors import InvalidRequest

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from adapter.digits import MAX_PARTS, Step, best_way, cut_out, find_digits, line_height
+from adapter.cutting import Step, best_way, line_height
+from adapter.digits import MAX_PARTS, cut_out, find_digits
 from model_store.contract import InkCentring
 from tests.adapter.writing import write
 from tests.model_store.pictures import DIGIT, GREY, three
