@@ -9,9 +9,17 @@ from msgspec import UNSET, Meta, UnsetType
 
 from adapter.http.operations import Asked, Operation, Service, Takes
 from adapter.ink import Box
+from adapter.messages import Say
 from adapter.number import Digit, read_number
 from adapter.parts import Parts
-from adapter.services.recognising import Prediction, Recognised, TopK, ranking, to_answer
+from adapter.services.recognising import (
+    Model,
+    Prediction,
+    Recognised,
+    TopK,
+    ranking,
+    to_answer,
+)
 
 MODEL = "numbers"
 
@@ -52,6 +60,15 @@ class ReadNumber(Recognised, frozen=True):
     digits: tuple[OneDigit, ...] | UnsetType = UNSET
 
 
+_EXAMPLE = ReadNumber(
+    label="3",
+    score=1.0,
+    predictions=(Prediction("3", 1.0), Prediction("9", 2.3e-10)),
+    model=Model("numbers", 1),
+    msg=Say.RECOGNISED.in_language("en"),
+)
+
+
 def build(parts: Parts) -> Service:
     """The service over *parts*."""
     operation = Operation(
@@ -63,6 +80,7 @@ def build(parts: Parts) -> Service:
         answer=ReadNumber,
         takes=Takes.PICTURE,
         options=NumberOptions,
+        example=_EXAMPLE,
     )
     return Service("numbers", (operation,))
 
