@@ -9,7 +9,7 @@ TRITON_CLIENT = .venv-triton-client
 TRITON_SERVER = .venv-triton-server
 KSERVE_CLIENT = .venv-kserve-client
 
-.PHONY: run test bench bench-peers check format models environments clean
+.PHONY: run test bench bench-own bench-adapter bench-peers check format models environments clean
 .DEFAULT_GOAL := run
 
 run: $(RUNTIME)/.installed
@@ -32,10 +32,14 @@ format: $(DEV)/.installed
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 
-bench: bench-own bench-peers
+bench: bench-own bench-adapter bench-peers
 
 bench-own: $(RUNTIME)/.installed $(DEV)/.installed
-	$(DEV)/bin/python -m benchmarks --keras-model export/recipes/numbers.keras $(BENCH)
+	$(DEV)/bin/python -m benchmarks $(BENCH)
+
+# Drawings over HTTP: the adapter, the same service on four rivals, the old way, and the limit.
+bench-adapter: $(RUNTIME)/.installed $(DEV)/.installed
+	$(DEV)/bin/python -m benchmarks.adapter $(BENCH)
 
 # Rival servers, each in an environment of its own that is made when it is wanted (3 GB for all).
 PEERS ?= triton,mosec,torchserve,kserve,mlserver,litserve,bentoml,ray

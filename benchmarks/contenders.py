@@ -148,11 +148,13 @@ class Loop:
         what: ``tensor`` or ``drawing``.
         rows: Images in one run.
         model: Which graph.
+        processes: How many do it at the same time.
     """
 
     what: str
     rows: int = 1
     model: str = inputs.MODEL
+    processes: int = 1
 
 
 def loop_trials(bench: Bench, workload: str, loop: Loop) -> list[Trial]:
@@ -186,7 +188,8 @@ def _loop(bench: Bench, loop: Loop, threads: tuple[int, int], seconds: float) ->
     words = python(
         "-m", "benchmarks.peers.in_process", "--store", str(bench.store), "--work", loop.what,
         "--model", loop.model, "--rows", str(loop.rows), "--threads", str(callers),
-        "--intra-op-threads", str(intra_op), "--seconds", str(seconds),
+        "--intra-op-threads", str(intra_op), "--processes", str(loop.processes),
+        "--seconds", str(seconds),
     )  # fmt: skip
     before = Clocks.now(())
     result = subprocess.run(

@@ -21,7 +21,6 @@ from model_store.store import Store
 MODEL = "numbers"
 # How peers that another program starts are told where things are.
 STORE_VARIABLE = "EASEL_BENCH_STORE"
-KERAS_VARIABLE = "EASEL_BENCH_KERAS_MODEL"
 SIDE_PX = 280
 _PEN_PX = 20
 _SHARPER = 4

@@ -6,30 +6,22 @@ import argparse
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from benchmarks.contenders import Bench, Command
-from benchmarks.inputs import KERAS_VARIABLE, STORE_VARIABLE
-from benchmarks.processes import ROOT, BenchError
+from benchmarks.inputs import STORE_VARIABLE
+from benchmarks.processes import BenchError
 
 PYTHON_VARIABLE = "EASEL_BENCH_OLD_WAY_PYTHON"
-_NEEDED = ("tensorflow", "keras", "flask", "gunicorn", "PIL")
+_NEEDED = ("tensorflow", "keras", "tf_keras", "flask", "gunicorn", "PIL")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Where TensorFlow and the model are."""
+    """Where TensorFlow is."""
     parser.add_argument(
         "--old-way-python",
         default=os.environ.get(PYTHON_VARIABLE, sys.executable),
         metavar="FILE",
         help=f"Python with benchmarks/peers/old_way.txt (or {PYTHON_VARIABLE})",
-    )
-    parser.add_argument(
-        "--keras-model",
-        type=Path,
-        default=ROOT / "build/numbers/numbers.keras",
-        metavar="FILE",
-        help="made by: python -m export.recipes.numbers",
     )
 
 
@@ -40,11 +32,8 @@ def command(bench: Bench, flags: argparse.Namespace) -> Command:
     fastest here.
 
     Raises:
-        BenchError: The model or the environment is missing.
+        BenchError: The environment is missing.
     """
-    model = flags.keras_model.resolve()
-    if not model.is_file():
-        raise BenchError(f"there is no {model}; make it with: python -m export.recipes.numbers")
     look = (
         "from importlib.util import find_spec as f; "
         f"print(*(name for name in {_NEEDED} if f(name) is None))"
@@ -62,7 +51,9 @@ def command(bench: Bench, flags: argparse.Namespace) -> Command:
         )
     words = [
         flags.old_way_python, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "2",
-        "--threads", "4", "--bind", "127.0.0.1:{port}", "benchmarks.peers.old_way:app",
+        "--threads", "4", "--timeout", "120", "--bind", "127.0.0.1:{port}",
+        "benchmarks.peers.old_way:app",
     ]  # fmt: skip
-    variables = {KERAS_VARIABLE: str(model), STORE_VARIABLE: str(bench.store)}
-    return Command("old-way", words, variables | {"TF_CPP_MIN_LOG_LEVEL": "2"})
+    return Command(
+        "old-way", words, {STORE_VARIABLE: str(bench.store), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    )

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _TICKS_S = os.sysconf("SC_CLK_TCK")
 _STOP_S = 10.0
 _IDLE_LOOK_S = 0.05
+_POLL_S = 0.2
 
 
 class BenchError(Exception):
@@ -133,10 +134,37 @@ def wait_until_idle(services: Sequence[Service], *, at_most_s: float) -> None:
         before = now
 
 
-def resident(service: Service) -> tuple[Memory, ...]:
-    """Memory of each of the service's processes, largest first."""
+def wait_until(is_so: Callable[[], bool], *, at_most_s: float, unless: type[BenchError]) -> None:
+    """Try again and again; an error of the kind *unless* means not yet.
+
+    Raises:
+        BenchError: It never was so; the last one of that kind.
+    """
+    end = time.monotonic() + at_most_s
+    while True:
+        try:
+            if is_so():
+                return
+            raise unless("it does not come about")
+        except unless:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_POLL_S)
+
+
+def resident(service: Service, below: str = "") -> tuple[Memory, ...]:
+    """Memory of the service's processes, largest first.
+
+    Args:
+        service: Which.
+        below: Only those that were started by one with this word in its command.
+    """
     found: list[Memory] = []
-    for pid in _pids([service]):
+    pids = _pids([service])
+    if below:
+        heads = [pid for pid in pids if below in _words(pid)]
+        pids = [pid for head in heads for pid in _pids_below(head)]
+    for pid in pids:
         with suppress(OSError):
             status = Path(f"/proc/{pid}/status").read_text()
             kilobytes = [line.split()[1] for line in status.splitlines() if "VmRSS" in line]
@@ -156,6 +184,16 @@ def thaw(service: Service) -> None:
     for pid in reversed(_pids([service])):
         with suppress(OSError):
             os.kill(pid, signal.SIGCONT)
+
+
+def _words(pid: int) -> list[str]:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return []
+
+
+def _pids_below(pid: int) -> list[int]:
+    return _pids([Service("", "", pid, Path())])[1:]
 
 
 def _pids(services: Sequence[Service]) -> list[int]:

@@ -66,7 +66,7 @@ def figures_table(figures: Sequence[Figure]) -> Table:
         tuple(
             (
                 each.text,
-                f"{'<' if each.unit == 'MB' else '>='} {each.wanted:g} {each.unit}",
+                f"{'<' if each.is_ceiling else '>='} {each.wanted:g} {each.unit}",
                 "-"
                 if each.got is None
                 else f"{each.got:.{0 if each.unit == 'MB' else 2}f} {each.unit}",

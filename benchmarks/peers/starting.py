@@ -69,29 +69,29 @@ def easel(place: Place) -> Command:
     return Command("easel-serve", words)
 
 
-def script(name: str, *flags: str) -> Start:
+def script(name: str, *flags: str, file: str = "server.py") -> Start:
     """``NAME/server.py --port``, and *flags* that may hold ``{grpc_port}``."""
 
     def start(place: Place) -> Command:
         given = [each.format(port=place.port, grpc_port=place.grpc_port) for each in flags]
-        return place.command(name, [str(place.python), str(_HERE / name / "server.py"), *given])
+        return place.command(name, [str(place.python), str(_HERE / name / file), *given])
 
     return start
 
 
-def ray(place: Place) -> Command:
+def ray(place: Place, file: str = "server.py") -> Command:
     """Its script, in what its documentation calls throughput optimised."""
-    words = [str(place.python), str(_HERE / "ray" / "server.py"), "--port", str(place.port)]
+    words = [str(place.python), str(_HERE / "ray" / file), "--port", str(place.port)]
     more = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     # Its processes would yield to every other, the client included.
     more["RAY_worker_niceness"] = "0"
     return place.command("ray", words, more)
 
 
-def bentoml(place: Place) -> Command:
+def bentoml(place: Place, service: str = "service:Scores") -> Command:
     """Its own command over the service file."""
     words = [
-        str(place.python), "-m", "bentoml", "serve", "service:Scores", "--port", str(place.port),
+        str(place.python), "-m", "bentoml", "serve", service, "--port", str(place.port),
         "--host", "127.0.0.1", "--working-dir", str(_HERE / "bentoml"),
     ]  # fmt: skip
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(place.folder)}

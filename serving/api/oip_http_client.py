@@ -1,0 +1,108 @@
+"""Open Inference over HTTP with binary tensors, from the caller's side.
+
+``oip_binary`` has the server's side.  The JSON of a request says only names, types and
+shapes, which are few and come again and again: it is written once for each.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from model_store.errors import InvalidRequest
+from model_store.spec import ModelVersion
+from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
+from serving.api.oip_tensors import (
+    DATATYPES,
+    check_declared,
+    decode_raw,
+    encode_raw,
+    object_array,
+)
+
+READY_PATH = "/v2/health/ready"
+
+_Described = tuple[str, str, tuple[int, ...], int]
+
+
+def infer_path(model: ModelRef) -> str:
+    """Where a model's predictions are asked for; a version label cannot be said."""
+    version = "" if model.version is None else f"/versions/{model.version}"
+    return f"/v2/models/{model.name}{version}/infer"
+
+
+def encode_infer_request(prediction: Prediction) -> tuple[bytes, int]:
+    """Write a request for all outputs, in binary; returns the body and its JSON's length.
+
+    Raises:
+        InvalidRequest: The protocol has no name for an input's type.
+    """
+    tails: list[bytes] = []
+    described: list[_Described] = []
+    for name, tensor in prediction.inputs.items():
+        datatype = DATATYPES.get(dtype_name(tensor))
+        if datatype is None:
+            raise InvalidRequest(f"input '{name}' has the type {tensor.dtype}, which has no name")
+        tails.append(encode_raw(tensor))
+        described.append((name, datatype, tensor.shape, len(tails[-1])))
+    head = _head(tuple(described))
+    return b"".join([head, *tails]), len(head)
+
+
+@lru_cache(maxsize=256)
+def _head(described: tuple[_Described, ...]) -> bytes:
+    inputs = [
+        {
+            "name": name,
+            "datatype": datatype,
+            "shape": shape,
+            "parameters": {"binary_data_size": size},
+        }
+        for name, datatype, shape, size in described
+    ]
+    message = {"inputs": inputs, "parameters": {"binary_data_output": True}}
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def decode_infer_response(body: bytes, json_length: int | None, model: ModelRef) -> Answer:
+    """Read an answer whose first *json_length* bytes are JSON; None for all.
+
+    Binary tensors share the body's memory.
+
+    Raises:
+        InvalidRequest: It is not one, or does not say which version answered.
+    """
+    try:
+        message = json.loads(body if json_length is None else body[:json_length])
+        version = int(message.get("model_version") or model.version)
+        outputs: dict[str, Tensor] = {}
+        at = len(body) if json_length is None else json_length
+        for item in message["outputs"]:
+            size = (item.get("parameters") or {}).get("binary_data_size")
+            raw = None if size is None else memoryview(body)[at : at + size]
+            at += size or 0
+            outputs[item["name"]] = _decode_output(item, raw)
+        return Answer(ModelVersion(model.name, version), outputs)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InvalidRequest(f"this is no inference response: {error!r}") from error
+
+
+def decode_error(body: bytes) -> str:
+    """A refusal's own words; empty when it has none."""
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+
+
+def _decode_output(item: dict[str, Any], raw: memoryview | None) -> Tensor:
+    name, shape = item["name"], item["shape"]
+    dtype, elements = check_declared(name, item["datatype"], shape)
+    if raw is not None:
+        return decode_raw(raw, dtype, elements, f"output '{name}'").reshape(shape)
+    if dtype == np.object_:
+        return object_array([str(text).encode() for text in item["data"]]).reshape(shape)
+    return np.array(item["data"], dtype).reshape(shape)
