@@ -1,13 +1,14 @@
-"""HTTP/1.1 connections to one address that are kept and used again, without a thread of their own.
+"""HTTP/1.1 to one place over connections that are kept, without threads of its own.
 
 For calls of some hundred microseconds: a request is written in one piece and its answer
-read in one, mostly.  Knows nothing of what is asked.
+mostly read in one.  Knows nothing of what is asked.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -15,16 +16,19 @@ from dataclasses import dataclass
 
 import httptools
 
-from model_store.errors import DeadlineExceeded, EaselError, ServerUnreachable
+from adapter.clients.places import Place
+from adapter.clients.statuses import no_answer
+from adapter.clients.tls import http_context
+from model_store.errors import DeadlineExceeded, ServerUnreachable
+
+logger = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 _KEPT = 64
-_PAUSE_S = 0.05
-_UNIX = "unix:"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An answer whose body has come whole.
 
     Attributes:
@@ -39,91 +43,100 @@ class Answer:
 
 
 class HttpClient:
-    """Asks one address; any number of threads may.  Opens nothing before the first call.
+    """One place; any number of threads may ask.  Belongs to the process that made it."""
 
-    A process that was forked opens connections of its own.
-    """
+    def __init__(self, place: Place) -> None:
+        """Connects with the first request.
 
-    def __init__(self, address: str) -> None:
-        """*address* is ``host:port``, or ``unix:`` and a path."""
-        self.address = address
-        self._host = b"localhost" if address.startswith(_UNIX) else address.encode("idna")
+        Raises:
+            InvalidRequest: A file of the encryption cannot be read.
+        """
+        self._place = place
+        self._tls = None if place.tls is None else http_context(place.tls)
+        name = "localhost" if place.address.is_socket_file else str(place.address)
+        self._host = name.encode()
         self._kept: deque[_Connection] = deque()
-        self._pid = 0
+        self._is_closed = False
 
-    def get(self, path: str, *, timeout_s: float) -> Answer:
+    def get(self, path: str, *, timeout_s: float) -> HttpAnswer:
         """Ask for *path*; raises as ``post`` does."""
         head = b"GET %b HTTP/1.1\r\nhost: %b\r\n\r\n" % (path.encode(), self._host)
         return self._ask(head, time.monotonic() + timeout_s)
 
-    def post(
-        self, path: str, headers: Mapping[bytes, bytes], body: bytes, *, timeout_s: float
-    ) -> Answer:
+    def post(self, path: str, headers: bytes, body: bytes, *, timeout_s: float) -> HttpAnswer:
         """Send *body*; the same request may arrive twice, so it must change nothing.
 
+        Args:
+            path: Of the URL.
+            headers: Lines with their ends, but for the host's and the body's length.
+            body: What is sent.
+            timeout_s: Seconds for the whole answer.
+
         Raises:
-            ServerUnreachable: Nobody listens there, or the connection ended, twice.
-            DeadlineExceeded: The answer was not whole within *timeout_s*.
-            EaselError: What came is no HTTP.
+            ServerUnreachable: Nobody listens there, or the connection ended.
+            DeadlineExceeded: The answer was not whole in time.
+            ServerFailed: What came is no HTTP.
         """
-        given = b"".join([b"%b: %b\r\n" % each for each in headers.items()])
         request = b"POST %b HTTP/1.1\r\nhost: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (
-            path.encode(), self._host, len(body), given, body,
+            path.encode(), self._host, len(body), headers, body,
         )  # fmt: skip
         return self._ask(request, time.monotonic() + timeout_s)
 
-    def _ask(self, request: bytes, ends: float) -> Answer:
-        connection = self._take()
-        if connection is not None:
+    def close(self) -> None:
+        """End the connections that nobody uses, and each other one with its answer."""
+        self._is_closed = True
+        while self._kept:
+            self._kept.pop().close()
+
+    def _ask(self, request: bytes, ends: float) -> HttpAnswer:
+        # A server may have closed what nobody used, or have been started anew.
+        while self._kept:
+            try:
+                connection = self._kept.pop()
+            except IndexError:  # another thread was quicker
+                break
             try:
                 return self._ask_on(connection, request, ends)
             except ServerUnreachable:
-                # A server may close what nobody uses, or has been started anew: so are they all.
-                self._close_kept()
-        try:
-            return self._ask_on(self._connect(ends), request, ends)
-        except ServerUnreachable:
-            time.sleep(min(_PAUSE_S, _left_s(ends)))
-            return self._ask_on(self._connect(ends), request, ends)
+                continue
+        return self._ask_on(self._connect(ends), request, ends)
 
-    def _ask_on(self, connection: _Connection, request: bytes, ends: float) -> Answer:
+    def _ask_on(self, connection: _Connection, request: bytes, ends: float) -> HttpAnswer:
         try:
             answer = connection.ask(request, ends)
         except TimeoutError as error:
             connection.close()
-            raise DeadlineExceeded(f"{self.address} did not answer in time") from error
+            raise _late() from error
+        except httptools.HttpParserError as error:
+            connection.close()
+            raise no_answer(self._place, error) from error
         except OSError as error:
             connection.close()
-            raise self._unreachable() from error
-        except BaseException:
-            connection.close()
-            raise
-        if connection.is_open and len(self._kept) < _KEPT:
+            raise _unreachable() from error
+        if connection.is_open and len(self._kept) < _KEPT and not self._is_closed:
             self._kept.append(connection)
+        else:
+            connection.close()
         return answer
 
     def _connect(self, ends: float) -> _Connection:
         try:
-            return _Connection(_connected(self.address, _left_s(ends)))
+            sock = _connected(self._place, _left_s(ends))
         except TimeoutError as error:
-            raise DeadlineExceeded(f"{self.address} did not answer in time") from error
-        except (OSError, ValueError) as error:
-            raise self._unreachable() from error
+            raise _late() from error
+        except OSError as error:
+            raise _unreachable() from error
+        return _Connection(sock if self._tls is None else self._encrypted(sock, self._tls))
 
-    def _unreachable(self) -> ServerUnreachable:
-        return ServerUnreachable(f"the model server at {self.address} does not answer")
-
-    def _take(self) -> _Connection | None:
-        if self._pid != os.getpid():  # what is kept belongs to the process we were forked from
-            self._kept, self._pid = deque(), os.getpid()
+    def _encrypted(self, sock: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+        address = self._place.address
+        name = "localhost" if address.is_socket_file else address.host
         try:
-            return self._kept.pop()
-        except IndexError:
-            return None
-
-    def _close_kept(self) -> None:
-        while (connection := self._take()) is not None:
-            connection.close()
+            return tls.wrap_socket(sock, server_hostname=name)
+        except OSError as error:
+            sock.close()
+            logger.info("no TLS with the model server at %s: %s", self._place, error)
+            raise _unreachable() from error
 
 
 class _Connection:
@@ -131,38 +144,35 @@ class _Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._parser: httptools.HttpResponseParser | None = None
         self.is_open = True
 
-    def ask(self, request: bytes, ends: float) -> Answer:
+    def ask(self, request: bytes, ends: float) -> HttpAnswer:
         """Send a request and wait for its answer.
 
         Raises:
             OSError: The connection ended, or (TimeoutError) the time.
-            EaselError: What came is no HTTP.
+            HttpParserError: What came is no HTTP.
         """
         self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
         self._is_whole = False
         self._parser = parser = httptools.HttpResponseParser(self)
-        self._socket.settimeout(_left_s(ends))
-        self._socket.sendall(request)
-        while not self._is_whole:
+        try:
             self._socket.settimeout(_left_s(ends))
-            data = self._socket.recv(_READ_BYTES)
-            if not data:
-                raise ConnectionResetError("closed before the answer was whole")
-            try:
+            self._socket.sendall(request)
+            while not self._is_whole:
+                self._socket.settimeout(_left_s(ends))
+                data = self._socket.recv(_READ_BYTES)
+                if not data:
+                    raise ConnectionResetError("closed before the answer was whole")
                 parser.feed_data(data)
-            except httptools.HttpParserError as error:
-                raise EaselError("what answers there does not speak HTTP") from error
-        return Answer(parser.get_status_code(), self._headers, b"".join(self._parts))
+        finally:
+            self._parser = None  # each has the other: only the collector would end them
+        return HttpAnswer(parser.get_status_code(), self._headers, b"".join(self._parts))
 
     def close(self) -> None:
         """End it."""
-        self._socket.close()
-
-    def __del__(self) -> None:
-        """Nobody tells a client that it is not needed any more."""
         self._socket.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -175,28 +185,39 @@ class _Connection:
 
     def on_message_complete(self) -> None:
         """The answer is whole; a moment later the parser has forgotten how it came."""
+        assert self._parser is not None
         self._is_whole = True
         self.is_open = self._parser.should_keep_alive()
 
 
-def _connected(address: str, timeout_s: float) -> socket.socket:
-    if address.startswith(_UNIX):
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(timeout_s)
-            sock.connect(address.removeprefix(_UNIX))
-        except BaseException:
-            sock.close()
-            raise
+def _connected(place: Place, timeout_s: float) -> socket.socket:
+    address = place.address
+    if not address.is_socket_file:
+        sock = socket.create_connection((place.ip, address.port), timeout_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A server whose machine lost its power says nothing: the system asks for us.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return sock
-    host, _, port = address.rpartition(":")
-    sock = socket.create_connection((host.strip("[]"), int(port)), timeout_s)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout_s)
+        sock.connect(address.host)
+    except BaseException:
+        sock.close()
+        raise
     return sock
 
 
 def _left_s(ends: float) -> float:
     left = ends - time.monotonic()
     if left <= 0:
-        raise DeadlineExceeded("the request's time was over before the answer came")
+        raise TimeoutError
     return left
+
+
+def _late() -> DeadlineExceeded:
+    return DeadlineExceeded("the model server did not answer in time")
+
+
+def _unreachable() -> ServerUnreachable:
+    return ServerUnreachable("the model server does not answer")

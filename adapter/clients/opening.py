@@ -9,6 +9,7 @@ from pathlib import Path
 from adapter.clients.balancing import BalancedServers
 from adapter.clients.circle import Client
 from adapter.clients.oip import OipClient
+from adapter.clients.oip_http import OipHttpClient
 from adapter.clients.places import Place
 from adapter.clients.servers import Protocol, ServerGroup
 from adapter.clients.tfs import TfsClient
@@ -84,6 +85,7 @@ def open_servers(
     clients: Mapping[Protocol, Callable[[Place], Client]] = {
         "tfs": TfsClient,
         "oip": OipClient,
+        "oip+http": OipHttpClient,
         "torchserve": lambda place: TorchServeClient(place, token),
         "torchserve+http": lambda place: TorchServeRestClient(place, token),
     }

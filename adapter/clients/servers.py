@@ -1,7 +1,7 @@
 """Which server holds which model: the texts of ``model_servers`` as data.
 
     ENTRY    = [MODEL[/VERSION]=]SCHEME://ADDRESS[;ADDRESS...]
-    SCHEME   = tfs | oip | torchserve, each with +tls; torchserve+http, torchserve+https
+    SCHEME   = tfs | oip | torchserve, each with +tls; oip, torchserve, each with +http, +https
     ADDRESS  = HOST:PORT | [IPv6]:PORT | unix:/PATH
 
 Knows neither gRPC nor HTTP; ``opening`` makes clients of what is read here.
@@ -18,13 +18,15 @@ from typing import Literal
 from model_store.errors import InvalidRequest
 from model_store.store import is_name
 
-Protocol = Literal["tfs", "oip", "torchserve", "torchserve+http"]
+Protocol = Literal["tfs", "oip", "oip+http", "torchserve", "torchserve+http"]
 
 SCHEMES: Mapping[str, tuple[Protocol, bool]] = {
     "tfs": ("tfs", False),
     "tfs+tls": ("tfs", True),
     "oip": ("oip", False),
     "oip+tls": ("oip", True),
+    "oip+http": ("oip+http", False),
+    "oip+https": ("oip+http", True),
     "torchserve": ("torchserve", False),
     "torchserve+tls": ("torchserve", True),
     "torchserve+http": ("torchserve+http", False),

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
 from model_store.errors import InvalidRequest
-from model_store.spec import ModelVersion
-from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
+from serving.api.calls import ModelRef, Prediction, Tensor, Tensors, dtype_name
 from serving.api.oip_tensors import (
     DATATYPES,
     check_declared,
@@ -31,23 +31,16 @@ _Described = tuple[str, str, tuple[int, ...], int]
 def infer_path(model: ModelRef) -> str:
     """Where a model's predictions are asked for; a version label cannot be said."""
     version = "" if model.version is None else f"/versions/{model.version}"
-    return f"/v2/models/{model.name}{version}/infer"
+    return f"/v2/models/{quote(model.name)}{version}/infer"
 
 
 def encode_infer_request(prediction: Prediction) -> tuple[bytes, int]:
-    """Write a request for all outputs, in binary; returns the body and its JSON's length.
-
-    Raises:
-        InvalidRequest: The protocol has no name for an input's type.
-    """
+    """Write a request for all outputs, in binary; returns the body and its JSON's length."""
     tails: list[bytes] = []
     described: list[_Described] = []
     for name, tensor in prediction.inputs.items():
-        datatype = DATATYPES.get(dtype_name(tensor))
-        if datatype is None:
-            raise InvalidRequest(f"input '{name}' has the type {tensor.dtype}, which has no name")
         tails.append(encode_raw(tensor))
-        described.append((name, datatype, tensor.shape, len(tails[-1])))
+        described.append((name, DATATYPES[dtype_name(tensor)], tensor.shape, len(tails[-1])))
     head = _head(tuple(described))
     return b"".join([head, *tails]), len(head)
 
@@ -67,17 +60,19 @@ def _head(described: tuple[_Described, ...]) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode()
 
 
-def decode_infer_response(body: bytes, json_length: int | None, model: ModelRef) -> Answer:
+def decode_infer_response(body: bytes, json_length: int | None) -> tuple[str, Tensors]:
     """Read an answer whose first *json_length* bytes are JSON; None for all.
 
     Binary tensors share the body's memory.
 
+    Returns:
+        The server's word for its version, and the outputs.
+
     Raises:
-        InvalidRequest: It is not one, or does not say which version answered.
+        InvalidRequest: It is not one.
     """
     try:
         message = json.loads(body if json_length is None else body[:json_length])
-        version = int(message.get("model_version") or model.version)
         outputs: dict[str, Tensor] = {}
         at = len(body) if json_length is None else json_length
         for item in message["outputs"]:
@@ -85,8 +80,15 @@ def decode_infer_response(body: bytes, json_length: int | None, model: ModelRef)
             raw = None if size is None else memoryview(body)[at : at + size]
             at += size or 0
             outputs[item["name"]] = _decode_output(item, raw)
-        return Answer(ModelVersion(model.name, version), outputs)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return str(message.get("model_version") or ""), outputs
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise InvalidRequest(f"this is no inference response: {error!r}") from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from model_store.errors import (
 )
 from model_store.spec import ModelVersion, TensorSpec
 from tests.adapter.clients.grpc_server import OipHandler, TfsHandler, opened, serving
+from tests.adapter.clients.http_server import HttpModels, serving_http
 from tests.fakes import FakeModelServer, FakeServable
 
 IMAGE = TensorSpec("image", "uint8", (None, 2, 2, 1))
@@ -49,11 +52,18 @@ def oip_server(behind):
 
 
 @pytest.fixture
+def http_server(behind):
+    with serving_http(HttpModels(behind)) as address:
+        with closing(opened(f"oip+http://{address}")) as server:
+            yield server
+
+
+@pytest.fixture
 def fake_server(behind):
     return behind
 
 
-@pytest.fixture(params=["fake", "tfs", "oip"])
+@pytest.fixture(params=["fake", "tfs", "oip", "http"])
 def server(request) -> ModelServer:
     return request.getfixturevalue(f"{request.param}_server")
 

@@ -10,6 +10,7 @@ import pytest
 
 from model_store.spec import ModelVersion
 from tests.adapter.clients.grpc_server import TfsHandler, serving
+from tests.adapter.clients.http_server import HttpModels, serving_http
 from tests.adapter.stores import sure_of
 from tests.fakes import FakeModelServer
 from tests.model_store.pictures import DIGIT
@@ -21,8 +22,13 @@ ROOT = Path(__file__).parents[3]
 def servers():
     """Texts of ``model_servers`` with one server and with two, which a thread looks after."""
     handler = TfsHandler(FakeModelServer({ModelVersion("numbers", 1): sure_of(3, DIGIT)}))
-    with serving(handler) as first, serving(handler) as second:
-        yield {"one": f"tfs://{first}", "two": f"tfs://{first};{second}"}
+    models = HttpModels(handler.behind)
+    with serving(handler) as first, serving(handler) as second, serving_http(models) as http:
+        yield {
+            "one": f"tfs://{first}",
+            "two": f"tfs://{first};{second}",
+            "http": f"oip+http://{http}",
+        }
 
 
 FORK = r"""
@@ -54,7 +60,7 @@ ask("parent")
 
 
 @pytest.mark.parametrize("when", ["late", "early"])
-@pytest.mark.parametrize("count", ["one", "two"])
+@pytest.mark.parametrize("count", ["one", "two", "http"])
 def test_a_client_works_in_forked_processes_whether_it_was_used_before_or_not(servers, count, when):
     command = [sys.executable, "-c", FORK, servers[count], when]
     done = subprocess.run(
