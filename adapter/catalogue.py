@@ -31,6 +31,7 @@ class Catalogue:
     """
 
     LIVE_S = 0.5
+    LIKELY = 3
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is read yet; *clock* gives seconds."""
@@ -38,6 +39,7 @@ class Catalogue:
         self._clock = clock
         self._read = lru_cache(maxsize=256)(self._read_version)
         self._live: dict[str, tuple[float, ImageModel]] = {}
+        self._answered: dict[str, int] = {}
 
     def live(self, name: str) -> ImageModel:
         """The version that a request without version or label most likely reaches.
@@ -60,13 +62,19 @@ class Catalogue:
         stable = self._store.version_labels(name).get("stable")
         return self.version(name, stable if stable in versions else versions[-1])
 
-    def versions(self, name: str) -> tuple[int, ...]:
-        """Numbers of all versions that the store has now, ascending.
+    def note_answer(self, model: ModelVersion) -> None:
+        """Remember that *model* is served."""
+        self._answered[model.name] = model.number
 
-        Raises:
-            ServableNotFound: The store has no such model.
+    def likely(self, name: str) -> tuple[int, ...]:
+        """Versions of a server that is behind the store's last change, or ahead of ``live``.
+
+        Those are the one that answered last, and the newest ones.
         """
-        return self._store.versions(name)
+        versions = self._store.versions(name)
+        newest = versions[: -self.LIKELY - 1 : -1]
+        last = self._answered.get(name)
+        return (last, *newest) if last in versions else newest
 
     def version(self, name: str, number: int) -> ImageModel:
         """One version; raises as ``live`` does."""

@@ -14,6 +14,7 @@ from adapter.clients.places import Place, find_places, is_fixed
 from adapter.clients.servers import ServerGroup
 from adapter.clients.tls import TlsFiles
 from adapter.ports import Tensors
+from model_store.errors import EaselError
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +84,9 @@ class Circle:
         self._has_names = not all(is_fixed(address) for address in group.addresses)
         if not self._has_names:
             self._look_up()
+        self._thread = threading.Thread(target=self._look_after, name="model-servers", daemon=True)
         if self._has_names or len(self._members) > 1:
-            threading.Thread(target=self._look_after, name="model-servers", daemon=True).start()
+            self._thread.start()
 
     def members(self, *, timeout_s: float) -> tuple[Member, ...]:
         """All of them, those first that are not left out; waits until names were looked up."""
@@ -122,6 +124,8 @@ class Circle:
         """End the thread and all connections."""
         self._is_closed.set()
         self._hurry.set()
+        if self._thread.ident:
+            self._thread.join(2 * PROBE_S)
         with self._changing:
             members = [*self._members, *(member for _, member in self._parting)]
             self._members, self._among, self._parting = (), (), []
@@ -134,8 +138,11 @@ class Circle:
             self._hurry.clear()
             is_urgent, self._has_failed = self._has_failed or not self._members, False
             if self._has_names and time.monotonic() >= looked_up + LOOK_UP_S * (not is_urgent):
-                self._look_up()
                 looked_up = time.monotonic()
+                try:
+                    self._look_up()
+                except EaselError as error:  # a file of the encryption is being replaced
+                    logger.error("model servers cannot be connected to: %s", error)
             if len(self._members) > 1:
                 for member in self._members:
                     self._probe(member)
@@ -143,8 +150,10 @@ class Circle:
             self._hurry.wait(PROBE_S)
 
     def _probe(self, member: Member) -> None:
+        if self._is_closed.is_set():
+            return
         is_out = not member.client.is_ready(timeout_s=PROBE_S)
-        if is_out == member.is_out or self._is_closed.is_set():
+        if is_out == member.is_out:
             return
         member.is_out = is_out
         words = "is left out for now: it is not ready" if is_out else "is asked again"

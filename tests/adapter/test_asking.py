@@ -29,8 +29,9 @@ def blank(contract):
     return np.zeros((1, *contract.shape), np.uint8)
 
 
-def asked(root, server, to_batch=blank):
-    return ask(Catalogue(root), server, "numbers", to_batch, Deadline.after(30))
+def asked(root, server, to_batch=blank, version=None):
+    deadline = Deadline.after(30)
+    return ask(Catalogue(root), server, "numbers", to_batch, deadline, version=version)
 
 
 def serving(contracts, live=None) -> FakeModelServer:
@@ -88,7 +89,33 @@ def test_a_tensor_that_no_version_takes_is_not_the_callers_mistake(root):
     server = serving({1: LARGE, 2: LARGE})
     with pytest.raises(ServerFailed, match="refuses what the store says numbers takes"):
         asked(root, server)
-    assert [call.version for call in server.calls] == [None, 2, 1]
+    assert [call.version for call in server.calls] == [None, 2, 1] * 2
+
+
+def test_a_server_that_swaps_while_it_is_asked_is_asked_once_more(root):
+    publish(root, SMALL)
+    publish(root, LARGE)
+
+    class Swapping(FakeModelServer):
+        def predict(self, model, version, inputs, *, timeout_s):
+            if version == 1:
+                self.servables = serving({2: LARGE}).servables
+            return super().predict(model, version, inputs, timeout_s=timeout_s)
+
+    server = Swapping(serving({1: SMALL}).servables)
+    assert asked(root, server).version.model.number == 2
+    assert [call.version for call in server.calls] == [None, 2, 1, None]
+
+
+def test_of_many_versions_only_likely_ones_are_asked(root):
+    for _ in range(9):
+        publish(root, LARGE)
+    catalogue = Catalogue(root)
+    catalogue.note_answer(ModelVersion("numbers", 2))
+    server = serving({2: SMALL})
+    with pytest.raises(ServerFailed):
+        ask(catalogue, server, "numbers", blank, Deadline.after(30))
+    assert [call.version for call in server.calls] == [None, 9, 2, 8, 7] * 2
 
 
 def test_a_model_that_the_server_does_not_have_is_not_looked_for_further(root):
@@ -106,8 +133,9 @@ def test_a_picture_that_cannot_be_read_is_the_callers_mistake(root):
     def unreadable(contract):
         raise BadImage("no picture")
 
-    with pytest.raises(BadImage):
-        asked(root, serving({1: SMALL}), unreadable)
+    for version in (None, 1):
+        with pytest.raises(BadImage):
+            asked(root, serving({1: SMALL}), unreadable, version)
 
 
 def test_a_failure_of_the_graph_is_no_reason_to_ask_another_version(root):
@@ -138,10 +166,22 @@ def test_a_server_that_always_answers_with_another_version_is_given_up(root):
     assert server.calls == [None, 1, 2]
 
 
+def test_a_version_that_is_asked_for_is_the_only_one_that_is_asked(root):
+    publish(root, SMALL)
+    publish(root, LARGE)
+    server = serving({1: SMALL, 2: SMALL})
+    assert asked(root, server, version=1).version.model.number == 1
+    with pytest.raises(ServerFailed, match="refuses what the store says"):
+        asked(root, server, version=2)
+    with pytest.raises(ServableNotFound):
+        asked(root, serving({2: LARGE}), version=1)
+    assert [call.version for call in server.calls] == [1, 2]
+
+
 def test_equal_contracts_are_one_tensor_however_many_versions_are_asked(root):
     made = []
     for _ in range(3):
         publish(root, SMALL)
     with pytest.raises(ServerFailed):
         asked(root, serving({1: LARGE}), lambda contract: made.append(contract) or blank(contract))
-    assert made == [SMALL]
+    assert made == [SMALL, SMALL]  # of each of the two rounds

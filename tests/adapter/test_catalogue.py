@@ -81,6 +81,18 @@ def test_any_version_can_be_asked_for_and_is_read_once(root):
     assert catalogue.version("numbers", 1) is first
 
 
+def test_likely_to_be_served_are_the_version_that_answered_last_and_the_newest(root):
+    catalogue = Catalogue(root)
+    for _ in range(5):
+        publish(root, DIGIT)
+    assert catalogue.likely("numbers") == (5, 4, 3)
+    catalogue.note_answer(ModelVersion("numbers", 1))
+    assert catalogue.likely("numbers") == (1, 5, 4, 3)
+    shutil.rmtree(root / "numbers" / "1")
+    assert catalogue.likely("numbers") == (5, 4, 3)
+    assert catalogue.likely("cats") == ()
+
+
 def test_what_is_not_there_is_told(root):
     publish(root, DIGIT)
     catalogue = Catalogue(root)
