@@ -41,10 +41,12 @@ def to_tensor(data: bytes, contract: ImageContract, limits: ImageLimits | None =
     narrow = _in_grey(contract)
     grey = grey_of(image) if narrow else None
     if narrow is None or grey is None:
-        return to_pixels(compose(image, contract), contract)[np.newaxis]
+        image = compose(image, contract)  # the decoded one is let go
+        return to_pixels(image, contract)[np.newaxis]
+    image = compose(grey, narrow)
     # Of a grey drawing on a grey page all channels are equal: one is computed.
     tensor = np.empty((1, *contract.shape), np.uint8)
-    pixels = to_pixels(compose(grey, narrow), narrow)[..., 0]
+    pixels = to_pixels(image, narrow)[..., 0]
     for channel in range(contract.shape[2]):
         tensor[0, :, :, channel] = pixels
     return tensor

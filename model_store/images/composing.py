@@ -25,7 +25,8 @@ def compose(image: Image.Image, contract: ImageContract) -> Image.Image:
     if image.mode.startswith("I"):
         image = _narrowed(image)
     if not image.has_transparency_data:
-        return image.convert(contract.mode)
+        # Nobody writes on it: the largest pictures are not copied.
+        return image if image.mode == contract.mode else image.convert(contract.mode)
     if image.mode == "La":  # Pillow knows the way from there only
         image = image.convert("LA")
     if image.mode not in ("LA", "RGBA"):

@@ -72,6 +72,8 @@ def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
         if image.width * image.height > still.width * still.height:
             raise BadImage("the image contradicts itself; save it again and send that")
         image.load()
+        # The decoders of WebP and AVIF hold the picture once or twice more.
+        vars(image).pop("_decoder", None)
     except (BadImage, MemoryError):
         raise
     # Pillow's own guard, for limits that are set beyond it.

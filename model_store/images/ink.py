@@ -24,11 +24,12 @@ def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -
     Raises:
         EmptyDrawing: No pixel differs from the page by more than the threshold.
     """
-    picture, is_ink = find_ink(picture, contract, ink)
+    is_dark, is_ink = _on_page(picture, contract, ink)
     box = bounds(is_ink)
     if box is None:
         raise EmptyDrawing("the drawing is empty; draw something and send it again")
-    cut = picture.crop(box)
+    cut = picture if box == (0, 0, *picture.size) else picture.crop(box)
+    cut = ImageChops.invert(cut) if is_dark else cut
     scale = ink.box_px / max(cut.size)
     small = cut.resize(
         (max(1, round(cut.width * scale)), max(1, round(cut.height * scale))),
@@ -47,16 +48,35 @@ def find_ink(
     picture: Image.Image, contract: ImageContract, ink: InkCentring
 ) -> tuple[Image.Image, NDArray[np.bool_]]:
     """The picture on its page, turned round where that is dark, and ``bool[height, width]``."""
+    is_dark, is_ink = _on_page(picture, contract, ink)
+    return ImageChops.invert(picture) if is_dark else picture, is_ink
+
+
+def _on_page(
+    picture: Image.Image, contract: ImageContract, ink: InkCentring
+) -> tuple[bool, NDArray[np.bool_]]:
+    """Whether the page is dark, and where there is ink on it: ``bool[height, width]``."""
     distance = np.asarray(_distance(picture, contract))
-    if _is_dark(distance):
-        picture = ImageChops.invert(picture)
-        distance = np.asarray(_distance(picture, contract))
-    return picture, distance > ink.threshold
+    if is_dark := _is_dark(distance):
+        distance = np.asarray(_distance(picture, contract, is_dark=True))
+    return is_dark, distance > ink.threshold
 
 
-def _distance(picture: Image.Image, contract: ImageContract) -> Image.Image:
-    """How far each pixel is from the background, of its channels the farthest: mode L."""
-    bands = ImageChops.difference(picture, blank(contract, picture.size)).split()
+def _distance(
+    picture: Image.Image, contract: ImageContract, *, is_dark: bool = False
+) -> Image.Image:
+    """How far each pixel is from the background, of its channels the farthest: mode L.
+
+    Of a dark page, how far what is turned round is.
+    """
+    # One channel after the other: together they take four times the memory.
+    bands = (
+        ImageChops.difference(
+            picture.getchannel(index),
+            Image.new("L", picture.size, 255 - value if is_dark else value),
+        )
+        for index, value in enumerate(contract.background)
+    )
     return reduce(ImageChops.lighter, bands)
 
 

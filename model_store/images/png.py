@@ -58,6 +58,8 @@ def read_png(data: bytes, limits: ImageLimits) -> Still:
         elif kind == b"IHDR":
             raise BadImage("the image has two headers; save it again and send that")
         chunks += 1
+    if colour == _PALETTE and not any(chunk[4:8] == b"PLTE" for chunk in kept):
+        raise cut_short()
     row_bytes = width * depth * _CHANNELS.get(colour, 1) // 8
     if packed_bytes * _BEST_RATIO < row_bytes * height:
         raise cut_short()

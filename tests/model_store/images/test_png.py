@@ -68,6 +68,20 @@ def test_a_palette_of_each_depth_shows_its_colours(depth):
     assert np.array_equal(shown(data), PALETTE[samples[..., 0]])
 
 
+def test_a_palette_that_is_not_there_is_refused():
+    with pytest.raises(BadImage, match="cut short"):
+        shown(png(random_samples(4, 3), 4, 3))
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 5, 768, 900])
+def test_a_palette_of_any_length_is_a_picture_or_refused(length):
+    data = png(random_samples(8, 3), 8, 3, before=[chunk(b"PLTE", bytes(length))])
+    try:
+        assert (shown(data) == 0).all()
+    except BadImage:
+        assert length % 3 or not 3 <= length <= 768
+
+
 @pytest.mark.parametrize("length", [1, 2, 7, 16, 256, 300])
 def test_a_palette_with_alphas_of_any_number_is_blended(length):
     samples = random_samples(4, 3)
