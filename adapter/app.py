@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask
 
 from adapter import pages
 from adapter.http import docs, health
+from adapter.http import metrics as scrape
+from adapter.http.access_log import AccessLog
 from adapter.http.answers import install_error_handlers
 from adapter.http.blueprints import to_blueprint
-from adapter.http.ids import REQUEST_ID_HEADER, request_id
+from adapter.http.cors import read_cors
+from adapter.http.front import Front
+from adapter.http.guard import read_guard
+from adapter.http.metrics import Metrics
 from adapter.http.operations import Service
+from adapter.http.policies import Policies
 from adapter.http.recording import recorded
 from adapter.parts import Parts
 from adapter.services import SERVICES, ops
@@ -20,9 +26,10 @@ def create_app(parts: Parts) -> Flask:
     """Put the application together; nothing is opened before the first request.
 
     Raises:
-        InvalidRequest: A service is asked for that does not exist.
+        InvalidRequest: A setting is wrong, or a service is asked for that does not exist.
+        OSError: The access log cannot be opened.
     """
-    config = parts.settings.adapter
+    config, access = parts.settings.adapter, parts.settings.access
     # No folder of Flask's own: static files belong to the pages.
     app = Flask("adapter", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
@@ -30,22 +37,26 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = config.max_body_bytes
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    services = (*_chosen(parts), ops.build(parts), health.build(parts))
+    metrics = Metrics()
+    services = (*_chosen(parts), ops.build(parts), health.build(parts), scrape.build(metrics))
+    guard = read_guard(access)
     for service in services:
-        app.register_blueprint(to_blueprint(recorded(service, parts.recorder), config.timeout_s))
+        app.register_blueprint(
+            to_blueprint(recorded(service, parts.recorder), config.timeout_s, guard)
+        )
     app.register_blueprint(pages.build_blueprint(services))
-    app.register_blueprint(docs.build_blueprint(services, has_keys=False))
+    app.register_blueprint(docs.build_blueprint(services, has_keys=bool(access.key_file)))
     install_error_handlers(app)
     if parts.recorder is not None:
         # Not before the first request: servers fork.
         app.before_request(parts.recorder.wake)
-
-    @app.after_request
-    def protect(response: Response) -> Response:
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers[REQUEST_ID_HEADER] = request_id(request)
-        return response
-
+    app.wsgi_app = Front(  # type: ignore[method-assign]
+        app=app.wsgi_app,
+        policies=Policies(access.hsts_s),
+        cors=read_cors(access.allowed_origins, has_credentials=access.allow_credentials),
+        metrics=metrics,
+        log=AccessLog(access.log) if access.log else None,
+    )
     return app
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from granian import Granian
@@ -12,8 +14,11 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from adapter.cloud.credentials import find_credentials
-from adapter.config import WORKER_CONFIG_VARIABLE, AdapterConfig, Settings
+from adapter.config import WORKER_CONFIG_VARIABLE, AccessConfig, AdapterConfig, Settings
 from adapter.feedback.recorder import check_format
+from adapter.http.access_log import STDOUT
+from adapter.http.cors import read_cors
+from adapter.http.guard import read_guard
 from adapter.services import SERVICES
 from adapter.wiring import build_parts
 from model_store.address import check_free
@@ -21,6 +26,7 @@ from model_store.errors import InvalidRequest
 from model_store.settings import add_section_flags, read_sections, to_json
 
 _STOP_S = 10
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     # What is wrong with them is told here and not by every worker.
     build_parts(settings, credentials=find_credentials(os.environ, Path.home()))
+    _check(settings.access)
     check_free(config.host, config.port, "stop that program or choose another with --port")
     os.environ[WORKER_CONFIG_VARIABLE] = to_json(settings)
     server = Granian(
@@ -54,8 +61,33 @@ def main(arguments: Sequence[str]) -> int:
         log_level=LogLevels.error,
     )
     server.on_startup(lambda: announce(config))
-    server.serve()
+    with _shared_counts():
+        server.serve()
     return 0
+
+
+def _check(config: AccessConfig) -> None:
+    """Raise InvalidRequest, or OSError for a log that cannot be written, unless all is right."""
+    guard = read_guard(config)
+    if guard.keys is not None:
+        guard.keys.ring()
+    read_cors(config.allowed_origins, has_credentials=config.allow_credentials)
+    if config.log and config.log != STDOUT:
+        Path(config.log).open("ab").close()
+
+
+@contextmanager
+def _shared_counts() -> Iterator[None]:
+    """A folder in which worker processes share their counts, for prometheus_client's import."""
+    if METRICS_VARIABLE in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="easel-counts-") as folder:
+        os.environ[METRICS_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[METRICS_VARIABLE]
 
 
 def announce(config: AdapterConfig) -> None:

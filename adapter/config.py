@@ -161,6 +161,33 @@ class OpsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessConfig:
+    """Who may ask, from where and how often; nobody is asked anything unless told.
+
+    Attributes:
+        key_file: JSON file of API keys, made by `easel keys`; without one nobody needs a key.
+        open_scopes: What may be done without a key although there is a file of them.
+        allowed_origins: Origins whose pages may call, with commas between them; * for all.
+        allow_credentials: Whether browsers may send cookies from these origins.
+        rate_limit: Requests that one key, or one address without a key, may make: 600/minute.
+        rate_storage: Where they are counted: memory://, each process by itself, or redis://HOST:PORT.
+        trusted_proxies: Addresses or networks whose X-Forwarded-For is believed.
+        hsts_s: Seconds for which browsers are to use HTTPS only; 0 to say nothing.
+        log: File for one line of JSON a request, or - for standard output.
+    """
+
+    key_file: str = ""
+    open_scopes: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    allow_credentials: bool = False
+    rate_limit: str = ""
+    rate_storage: str = "memory://"
+    trusted_proxies: tuple[str, ...] = ()
+    hsts_s: int = 0
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All sections of the adapter's configuration.
 
@@ -169,6 +196,7 @@ class Settings:
             ``--section_name``, ``EASEL_SECTION_NAME``, [section].
         google: Google's services.
         speech: Text to speech.
+        access: Who may ask.
         feedback: The request log, and feedback to it.
         ops: What ``/ops`` asks.
     """
@@ -176,5 +204,6 @@ class Settings:
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     google: GoogleConfig = field(default_factory=GoogleConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
+    access: AccessConfig = field(default_factory=AccessConfig)
     feedback: FeedbackConfig = field(default_factory=FeedbackConfig)
     ops: OpsConfig = field(default_factory=OpsConfig)

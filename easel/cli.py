@@ -28,6 +28,7 @@ COMMANDS = {
     "serve": ("serving.cli", "serve the store over gRPC"),
     "adapter": ("adapter.cli", "answer drawings over HTTP, with the web page"),
     "replay": ("adapter.replay.cli", "run a request log against another version"),
+    "keys": ("adapter.keys_cli", "make, list and remove API keys of the adapter"),
     "up": ("easel.up", "start server and adapter together"),
     "doctor": ("serving.doctor", "say what the server finds here, and what it chooses"),
 }
@@ -90,6 +91,7 @@ _EXTRAS = {
     "serve": "serving",
     "adapter": "adapter",
     "replay": "adapter",
+    "keys": "adapter",
     "doctor": "serving",
 }
 

@@ -9,6 +9,7 @@ from adapter.clients.circle import Answered
 from adapter.clients.places import Place
 from adapter.clients.statuses import no_answer, to_easel_error
 from adapter.clients.versions import version_number
+from adapter.passed_on import passed_on
 from adapter.ports import Tensors
 from model_store.errors import InvalidRequest
 from serving.api import oip, oip_client
@@ -31,7 +32,7 @@ class OipClient:
         """Run the model once; see ``adapter.ports.ModelServer``."""
         request = oip_client.encode_infer_request(Prediction(ModelRef(model, version), inputs))
         try:
-            response = self._infer(request, timeout=timeout_s)
+            response = self._infer(request, timeout=timeout_s, metadata=passed_on())
         except grpc.RpcError as error:
             raise to_easel_error(error, self._place) from error
         try:

@@ -8,6 +8,7 @@ from adapter.clients.channels import open_channel
 from adapter.clients.circle import Answered
 from adapter.clients.places import Place
 from adapter.clients.statuses import no_answer, to_easel_error
+from adapter.passed_on import passed_on
 from adapter.ports import Tensors
 from model_store.errors import InvalidRequest
 from serving.api import health, tfs
@@ -34,7 +35,7 @@ class TfsClient:
         """Run ``serving_default`` once; see ``adapter.ports.ModelServer``."""
         request = tfs.encode_predict_request(Prediction(ModelRef(model, version), inputs))
         try:
-            response = self._predict(request, timeout=timeout_s)
+            response = self._predict(request, timeout=timeout_s, metadata=passed_on())
         except grpc.RpcError as error:
             raise to_easel_error(error, self._place) from error
         try:

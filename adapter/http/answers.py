@@ -10,6 +10,7 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from adapter.http.exchange import current
 from adapter.messages import LANGUAGES, Say, about
 from model_store.errors import Code, EaselError, Overloaded, ServiceUnavailable
 
@@ -49,6 +50,7 @@ def failure(
     code: Code, message: str, say: Say, status: int, retry_after_s: float = RETRY_AFTER_S
 ) -> Response:
     """The answer to a request that failed."""
+    current().outcome = code.name
     body = Failure(Reason(code.name, message), "null", say.in_language(language()))
     response = Response(msgspec.json.encode(body), status, content_type="application/json")
     if code in RETRYABLE:
@@ -64,7 +66,10 @@ def install_error_handlers(app: Flask) -> None:
         if error.code is Code.INTERNAL:
             logger.error("%s failed: %s", request.path, error)
         after_s = error.retry_after_s if isinstance(error, _KNOWS_WHEN) else RETRY_AFTER_S
-        return failure(error.code, str(error), about(error), error.code.http, after_s)
+        response = failure(error.code, str(error), about(error), error.code.http, after_s)
+        if error.code is Code.UNAUTHENTICATED:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
 
     @app.errorhandler(HTTPException)
     def answer_http(error: HTTPException) -> Response:

@@ -9,7 +9,8 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from adapter.http.answers import failure, language
-from adapter.http.ids import request_id
+from adapter.http.exchange import current, note_answer
+from adapter.http.guard import Guard
 from adapter.http.operations import Asked, Operation, Service, Takes
 from adapter.http.reading import read_deadline, read_json, read_picture, to_options
 from adapter.messages import Say
@@ -18,15 +19,15 @@ from model_store.errors import Code
 _encode = msgspec.json.Encoder().encode
 
 
-def to_blueprint(service: Service, timeout_s: float) -> Blueprint:
-    """The service's routes.
+def to_blueprint(service: Service, timeout_s: float, guard: Guard) -> Blueprint:
+    """The service's routes, which *guard* lets callers in to.
 
     Where a picture is to be posted, a GET is told so with a 400, as the first version did.
     """
     blueprint = Blueprint(service.name, __name__)
     taken = {(operation.method, operation.path) for operation in service.operations}
     for operation in service.operations:
-        view = _view(operation, timeout_s)
+        view = _view(service.name, operation, timeout_s, guard)
         blueprint.add_url_rule(operation.path, operation.name, view, methods=[operation.method])
         if operation.takes is Takes.PICTURE and ("GET", operation.path) not in taken:
             blueprint.add_url_rule(
@@ -35,9 +36,15 @@ def to_blueprint(service: Service, timeout_s: float) -> Blueprint:
     return blueprint
 
 
-def _view(operation: Operation, timeout_s: float) -> Callable[..., Response]:
+def _view(
+    service: str, operation: Operation, timeout_s: float, guard: Guard
+) -> Callable[..., Response]:
     def view(**path: str) -> Response:
+        note = current()
+        note.service = service
+        guard.admit(request.environ, note, operation.scope)
         answer = operation.handle(_asked(operation, path, timeout_s))
+        note_answer(note, answer)
         if isinstance(answer, Response):
             return answer
         return Response(_encode(answer), content_type="application/json")
@@ -55,7 +62,7 @@ def _asked(operation: Operation, path: dict[str, str], timeout_s: float) -> Aske
             options = read_json(request, operation.options)
         case Takes.QUERY:
             options = to_options(request.args, operation.options)
-    return Asked(options, path, picture, language(), deadline, request_id(request))
+    return Asked(options, path, picture, language(), deadline, current().request_id)
 
 
 def _use_post(**_: str) -> Response:

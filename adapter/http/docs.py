@@ -35,13 +35,12 @@ def build_blueprint(services: Sequence[Service], *, has_keys: bool) -> Blueprint
     @blueprint.get("/docs")
     def docs() -> Response:
         page = files("adapter").joinpath("pages", "docs.html").read_bytes()
-        return Response(page, content_type="text/html; charset=utf-8")
+        return protect_page(Response(page, content_type="text/html; charset=utf-8"))
 
     @blueprint.get("/docs/<name>")
     def asset(name: str) -> Response:
         if name not in _ASSETS:
             raise ServableNotFound(f"there is no file {name!r}; the page is at /docs")
-        return send_from_directory(folder, name)
+        return protect_page(send_from_directory(folder, name))
 
-    blueprint.after_request(protect_page)
     return blueprint

@@ -67,8 +67,8 @@ def _answer_ready(parts: Parts, _: Asked[NoOptions]) -> Readiness | Response:
 
 
 def _missing(parts: Parts) -> Iterator[str]:
-    if not parts.server.is_ready(timeout_s=_READY_TIMEOUT_S):
-        yield "model server"
+    servers = parts.server.health(timeout_s=_READY_TIMEOUT_S)
+    yield from (name for name, complaint in servers.items() if complaint is not None)
     if not _is_readable(parts.settings.adapter.store):
         yield "model store"
 

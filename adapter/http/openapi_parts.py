@@ -7,6 +7,8 @@ from typing import Any
 
 from adapter.drawing import KEYS
 from adapter.http.answers import RETRYABLE, Failure
+from adapter.http.exchange import ID_HEADER
+from adapter.http.guard import KEY_HEADER
 from adapter.http.reading import TIMEOUT_HEADER
 from adapter.messages import about
 from model_store import errors
@@ -42,7 +44,7 @@ MEANINGS: Mapping[int, str] = {
 _EXAMPLES: Mapping[int, EaselError] = {
     400: errors.InvalidRequest('"base64_drawing" is not base64'),
     401: errors.Unauthenticated("no key was sent; send it as Authorization: Bearer KEY"),
-    403: errors.PermissionDenied("the key 'shop' may not do this: it has no scope 'ops'"),
+    403: errors.PermissionDenied("the key 'shop' has no scope 'ops'; ask the operator"),
     404: errors.ServableNotFound("there is no model 'cats' in the store"),
     413: errors.ImageTooLarge("the body is larger than 10485760 bytes"),
     429: errors.Overloaded("the queue is full"),
@@ -55,12 +57,22 @@ _EXAMPLES: Mapping[int, EaselError] = {
 STATUSES = tuple(MEANINGS)
 
 HEADERS: Json = {
+    ID_HEADER: {
+        "description": "The request's id: the caller's, or a new one. Tell it when you complain.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "Where rates are limited: requests that are left (`r`) and for how many "
+        "seconds (`t`), as in the IETF's draft on RateLimit header fields.",
+        "schema": {"type": "string"},
+    },
     "Retry-After": {
         "description": "Seconds to wait before asking again.",
         "schema": {"type": "integer", "minimum": 1},
     },
 }
-_WAIT: Json = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+_ALL: Json = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
+_WAIT: Json = {"Retry-After": _ALL.pop("Retry-After")}
 
 PARAMETERS: Json = {
     "language": {
@@ -69,6 +81,12 @@ PARAMETERS: Json = {
         "description": "In which language `msg` is: `ko` or `en`.",
         "schema": {"type": "string"},
         "example": "en",
+    },
+    "request_id": {
+        "name": ID_HEADER,
+        "in": "header",
+        "description": "An id of yours: it comes back, and stands in our logs.",
+        "schema": {"type": "string"},
     },
     "timeout": {
         "name": TIMEOUT_HEADER,
@@ -81,7 +99,7 @@ COMMON_PARAMETERS: list[Json] = [{"$ref": f"#/components/parameters/{name}"} for
 
 SECURITY_SCHEMES: Json = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"},
-    "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+    "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
 }
 
 
@@ -91,8 +109,8 @@ def any_key_of(scope: str) -> list[Json]:
 
 
 def response(meaning: str, content: Json, headers: Json | None = None) -> Json:
-    """One answer."""
-    return {"description": meaning, "headers": headers or {}, "content": content}
+    """One answer, with the headers that all may have and those of its own."""
+    return {"description": meaning, "headers": _ALL | (headers or {}), "content": content}
 
 
 def _failure(status: int) -> Json:

@@ -14,10 +14,10 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from flask import Response
 
+from adapter.access.keys import Scope
 from adapter.deadline import Deadline
 
 OptionsT = TypeVar("OptionsT")
-Scope = Literal["predict", "speech", "feedback", "ops"]
 
 
 class Takes(Enum):
