@@ -10,6 +10,7 @@ from adapter.clients.places import Place
 from adapter.clients.statuses import no_answer, to_easel_error
 from adapter.clients.tokens import TokenFile
 from adapter.clients.versions import version_number
+from adapter.passed_on import passed_on
 from adapter.ports import Tensors
 from model_store.errors import EaselError, InvalidRequest, ServableNotFound
 from serving.api import torchserve
@@ -47,7 +48,8 @@ class TorchServeClient:
         body = torchserve.encode_body(inputs)
         request = torchserve.encode_predictions_request(model, version, body)
         try:
-            response = self._predictions(request, timeout=timeout_s, metadata=self._metadata())
+            metadata = (*self._metadata(), *passed_on())
+            response = self._predictions(request, timeout=timeout_s, metadata=metadata)
         except grpc.RpcError as error:
             raise self._to_easel_error(error) from error
         try:

@@ -15,6 +15,7 @@ from adapter.clients.statuses import no_answer
 from adapter.clients.tls import http_context
 from adapter.clients.tokens import TokenFile
 from adapter.clients.torchserve import answered
+from adapter.passed_on import passed_on
 from adapter.ports import Tensors
 from model_store import errors
 from model_store.errors import InvalidRequest
@@ -85,7 +86,7 @@ class TorchServeRestClient:
         }
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.read()}"
-        return headers
+        return headers | dict(passed_on())
 
     def _failure(self, response: urllib3.BaseHTTPResponse) -> errors.EaselError:
         """TorchServe's own failures have a code, a type and a message; a handler's refusal not."""
