@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -186,3 +187,16 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
         if text in line:
             return seen
     raise AssertionError(f"the process ended before saying {text!r}:\n{seen}")
+
+
+def wait_until_it_answers(process: subprocess.Popen[str], port: int) -> None:
+    """Ask the adapter in *process* until it says that it lives."""
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60).close()
+        except OSError:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+                raise AssertionError(f"the process ended with {process.returncode}") from None
+        else:
+            return

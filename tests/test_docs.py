@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import wave
 from dataclasses import fields
 from typing import get_type_hints
 
@@ -13,7 +14,14 @@ import pytest
 from adapter.config import Settings
 from model_store.errors import Code
 from serving.config import ServerConfig
-from tests.support import BUNDLED_STORE, ROOT, easel, free_port, read_until
+from tests.support import (
+    BUNDLED_STORE,
+    ROOT,
+    easel,
+    free_port,
+    read_until,
+    wait_until_it_answers,
+)
 
 CONFIGS = [ServerConfig, *get_type_hints(Settings).values()]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +72,27 @@ def test_the_curl_line_answers_what_the_readme_shows():
     answer = json.loads(done.stdout)
     assert (answer["label"], answer["model"]) == ("3", {"name": "numbers", "version": 1})
     assert answer["msg"] in README
+
+
+def test_the_readmes_speech_sounds_as_it_says(tmp_path):
+    commands = re.findall(r"^curl .*/api/aivoice .*$", README, re.MULTILINE)
+    port = free_port()
+    arguments = ["--store", str(BUNDLED_STORE), "--services", "aivoice", "--port", str(port)]
+    with easel("adapter", *arguments) as adapter:
+        wait_until_it_answers(adapter, port)
+        to_file, to_json = (
+            subprocess.run(
+                ["bash", "-c", command.replace(":8080", f":{port}")],
+                cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+            ).stdout
+            for command in commands
+        )  # fmt: skip
+    assert to_file in README
+    with wave.open(str(tmp_path / "hello.wav")) as sound:
+        assert sound.getframerate() == 22050
+    answer = json.loads(to_json)
+    assert answer.pop("audio")[:20] in README
+    assert all(f'"{name}": {json.dumps(value)}' in README for name, value in answer.items())
 
 
 def test_the_accuracy_in_the_readme_is_that_of_the_bundled_version():

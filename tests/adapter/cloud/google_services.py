@@ -163,16 +163,9 @@ class TokenEndpoint:
             def log_message(self, *_: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, name="token-endpoint")
-        thread.start()
-        self.url = f"http://127.0.0.1:{server.server_port}/token"
-        try:
+        with answering(Handler) as port:
+            self.url = f"http://127.0.0.1:{port}/token"
             yield self
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
     def answer(self) -> bytes:
         if self.status != 200:
@@ -211,3 +204,63 @@ class ServiceAccount:
         }
         file.write_text(json.dumps(account))
         return cls(file, key)
+
+
+@dataclass
+class MetadataServer:
+    """What a machine at Google is told about itself, and where it gets its tokens."""
+
+    host: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def running(self) -> Iterator[MetadataServer]:
+        asked = self.asked
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(self.path)
+                body = _metadata(self.path.partition("?")[0])
+                self.send_response(404 if body is None else 200)
+                self.send_header("Metadata-Flavor", "Google")
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with answering(Handler) as port:
+            self.host = f"127.0.0.1:{port}"
+            yield self
+
+
+def _metadata(path: str) -> bytes | None:
+    account = "/computeMetadata/v1/instance/service-accounts/default/"
+    if path == "/":
+        return b"computeMetadata/"
+    if path == "/computeMetadata/v1/project/project-id":
+        return b"easel-test"
+    if path == account:
+        return json.dumps(
+            {"email": "machine@easel-test.example", "scopes": [], "aliases": []}
+        ).encode()
+    if path.startswith(account) and path.endswith("token"):
+        token = {"access_token": "token-of-the-machine", "expires_in": 3600, "token_type": "Bearer"}
+        return json.dumps(token).encode()
+    return None
+
+
+@contextmanager
+def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """Serve HTTP with *handler* until the block ends; gives the port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, name="http-server")
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from contextlib import suppress
+from contextlib import contextmanager
 
 import pytest
 
@@ -21,6 +21,7 @@ from tests.adapter.cloud.google_services import (
     SYNTHESIZE,
     Authority,
     GoogleServices,
+    MetadataServer,
     ServiceAccount,
     TokenEndpoint,
     serving,
@@ -29,7 +30,7 @@ from tests.adapter.cloud.test_vision import web_answer
 from tests.adapter.services.test_aivoice import speech_answer
 from tests.adapter.speech.sound import listen
 from tests.model_store.pictures import encode, photo
-from tests.support import BUNDLED_STORE, ROOT, easel, free_port, read_until
+from tests.support import BUNDLED_STORE, ROOT, easel, free_port, wait_until_it_answers
 
 
 @pytest.mark.parametrize("opening", [open_detector, open_speaker])
@@ -115,20 +116,29 @@ def answer(method, request, context):
     return (web_answer if method == ANNOTATE else speech_answer)(method, request, context)
 
 
-@pytest.fixture
-def tokens():
-    with TokenEndpoint().running() as endpoint:
-        yield endpoint
+@contextmanager
+def key_file(folder):
+    """Credentials as a service account's key file, and who exchanges it for tokens."""
+    with TokenEndpoint().running() as tokens:
+        account = ServiceAccount.make(folder, tokens.url)
+        yield {"GOOGLE_APPLICATION_CREDENTIALS": str(account.file)}
 
 
-def test_a_key_file_in_the_environment_is_all_that_the_command_needs(tmp_path, tokens):
-    account = ServiceAccount.make(tmp_path, tokens.url)
+@contextmanager
+def machine_at_google(folder):
+    """Credentials as a machine at Google has them."""
+    with MetadataServer().running() as metadata:
+        yield {"GCE_METADATA_HOST": metadata.host, "GCE_METADATA_IP": metadata.host}
+
+
+@pytest.mark.parametrize("credentials", [key_file, machine_at_google])
+def test_credentials_are_all_that_the_command_needs(tmp_path, credentials):
     authority = Authority.make(tmp_path)
     google = GoogleServices(answer)
     port = free_port()
-    with serving(google, authority.server) as target:
+    with serving(google, authority.server) as target, credentials(tmp_path) as found:
         environ = {
-            "GOOGLE_APPLICATION_CREDENTIALS": str(account.file),
+            **found,
             "EASEL_GOOGLE_VISION_ENDPOINT": target,
             "EASEL_GOOGLE_TEXT_TO_SPEECH_ENDPOINT": target,
             "EASEL_GOOGLE_TLS_CA": str(authority.pem),
@@ -137,25 +147,12 @@ def test_a_key_file_in_the_environment_is_all_that_the_command_needs(tmp_path, t
         }
         arguments = ["--store", str(BUNDLED_STORE), "--services", "visionapi,aivoice"]
         with easel("adapter", *arguments, "--port", str(port), env=environ) as adapter:
-            read_until(adapter, "easel adapter: visionapi, aivoice on")
             wait_until_it_answers(adapter, port)
             tags = json.loads(post(port, "/api/visionapi", encode(photo())))
             speech = post(port, "/api/aivoice", b'{"text": "hello", "format": "wav"}')
     assert (tags["label"], tags["degraded"]) == ("cat drawing", ["tagging"])
     assert listen(speech).sample_rate_hz == 24_000
     assert {asked.method for asked in google.asked} == {ANNOTATE, SYNTHESIZE}
-
-
-def wait_until_it_answers(adapter, port: int) -> None:
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60).close()
-        except OSError:
-            with suppress(subprocess.TimeoutExpired):
-                adapter.wait(0.1)
-                raise AssertionError("the adapter has ended") from None
-        else:
-            return
 
 
 def post(port: int, path: str, body: bytes) -> bytes:
