@@ -100,6 +100,7 @@ def build(parts: Parts) -> Service:
         takes=Takes.JSON,
         options=Words,
         media=tuple(_BY_MEDIA_TYPE),
+        scope="speech",
         example=_EXAMPLE,
     )
     voices = Operation(
@@ -110,6 +111,7 @@ def build(parts: Parts) -> Service:
         handle=lambda asked: _list(parts, asked),
         answer=VoicesListed,
         options=OfLanguage,
+        scope="speech",
     )
     return Service("aivoice", (speak, voices))
 
