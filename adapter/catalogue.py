@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from model_store.contract import ImageContract
 from model_store.errors import ServableNotFound
+from model_store.manifest import Manifest
 from model_store.spec import ModelVersion
 from model_store.store import Store
 
@@ -75,6 +76,22 @@ class Catalogue:
         newest = versions[: -self.LIKELY - 1 : -1]
         last = self._answered.get(name)
         return (last, *newest) if last in versions else newest
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all models that the store has now, also those that take no pictures.
+
+        Raises:
+            EaselError: The store cannot be read.
+        """
+        return self._store.models()
+
+    def version_labels(self, name: str) -> Mapping[str, int]:
+        """Versions by version label; raises as ``live`` does."""
+        return self._store.version_labels(name)
+
+    def manifest(self, model: ModelVersion) -> Manifest:
+        """What a version is; raises as ``live`` does."""
+        return self._store.manifest(model)
 
     def version(self, name: str, number: int) -> ImageModel:
         """One version; raises as ``live`` does."""

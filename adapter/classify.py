@@ -60,13 +60,19 @@ class Classifier:
             ServableNotReady: The server does not answer.
             DeadlineExceeded: It did not answer in time.
         """
+        asked = self.ask(name, picture, deadline, version)
+        return Classification(asked.version.model, rank(scores_of(asked)[0], asked.version.labels))
+
+    def ask(
+        self, name: str, picture: bytes, deadline: Deadline, version: int | None = None
+    ) -> Asked:
+        """What a model says of one encoded picture; raises as ``classify`` does."""
 
         def to_batch(contract: ImageContract) -> NDArray[Any]:
             with self.decoding:
                 return to_tensor(picture, contract, self.limits)
 
-        asked = ask(self.catalogue, self.server, name, to_batch, deadline, version=version)
-        return Classification(asked.version.model, rank(scores_of(asked)[0], asked.version.labels))
+        return ask(self.catalogue, self.server, name, to_batch, deadline, version=version)
 
 
 def scores_of(asked: Asked) -> NDArray[Any]:
@@ -75,11 +81,16 @@ def scores_of(asked: Asked) -> NDArray[Any]:
     Raises:
         EaselError: The model is none.
     """
-    outputs = tuple(asked.outputs.values())
-    if len(outputs) != 1 or outputs[0].ndim != 2:
+    if not is_classifier(asked):
         name = asked.version.model.name
         raise EaselError(f"{name} is no classifier: it has no single output [N, K]")
-    return outputs[0]
+    return next(iter(asked.outputs.values()))
+
+
+def is_classifier(asked: Asked) -> bool:
+    """Whether the outputs are scores: a single one, ``[N, K]``."""
+    outputs = tuple(asked.outputs.values())
+    return len(outputs) == 1 and outputs[0].ndim == 2
 
 
 def rank(scores: NDArray[Any], labels: tuple[str, ...]) -> tuple[Ranked, ...]:

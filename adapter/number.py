@@ -43,10 +43,12 @@ class Number:
     Attributes:
         reading: The number as a whole, the likeliest first, and who read it.
         digits: Line by line from left to right; empty where the drawing is one digit.
+        size: Width and height of the picture.
     """
 
     reading: Classification
     digits: tuple[Digit, ...] = ()
+    size: tuple[int, int] = (0, 0)
 
 
 def read_number(
@@ -87,7 +89,7 @@ def read_number(
     if len(digits) == 1:
         return Number(Classification(model, digits[0].predictions))
     ranked = tuple(islice(_readings(lines), _READINGS))
-    return Number(Classification(model, ranked), digits)
+    return Number(Classification(model, ranked), digits, layout.ink.picture.size)
 
 
 def _rows(drawn: Image.Image, layout: Layout | None, contract: ImageContract) -> NDArray[Any]:

@@ -8,17 +8,19 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from adapter.http.operations import Asked, Operation, Service, Takes
-from adapter.ink import Box
 from adapter.messages import Say
 from adapter.number import Digit, read_number
 from adapter.parts import Parts
 from adapter.services.recognising import (
     Model,
+    Place,
     Prediction,
     Recognised,
+    Size,
     TopK,
     ranking,
     to_answer,
+    to_place,
 )
 
 MODEL = "numbers"
@@ -30,15 +32,6 @@ class NumberOptions(TopK, frozen=True):
     several: Annotated[
         bool, Meta(description="whether there may be several digits; false reads all ink as one")
     ] = True
-
-
-class Place(msgspec.Struct, frozen=True):
-    """A rectangle in the pixels of the picture as it is seen upright."""
-
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 class OneDigit(msgspec.Struct, frozen=True):
@@ -58,6 +51,7 @@ class ReadNumber(Recognised, frozen=True):
     """
 
     digits: tuple[OneDigit, ...] | UnsetType = UNSET
+    picture: Size | UnsetType = UNSET
 
 
 _EXAMPLE = ReadNumber(
@@ -92,13 +86,10 @@ def read(parts: Parts, asked: Asked[NumberOptions]) -> ReadNumber:
         parts.classifier, MODEL, asked.picture, asked.deadline, is_one=not options.several
     )
     answer = to_answer(number.reading, options.top_k, asked.language)
+    if not number.digits:
+        return ReadNumber(**msgspec.structs.asdict(answer))
     digits = tuple(_one(digit, options.top_k) for digit in number.digits)
-    return ReadNumber(**msgspec.structs.asdict(answer), digits=digits or UNSET)
-
-
-def to_place(box: Box) -> Place:
-    """A box as it is answered."""
-    return Place(box.left, box.top, box.width, box.height)
+    return ReadNumber(**msgspec.structs.asdict(answer), digits=digits, picture=Size(*number.size))
 
 
 def _one(digit: Digit, top_k: int) -> OneDigit:

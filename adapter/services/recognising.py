@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from adapter.classify import Classification, Ranked
 from adapter.http.operations import Asked, Operation, Takes
+from adapter.ink import Box
 from adapter.messages import Say
 from adapter.parts import Parts
 
@@ -35,6 +36,22 @@ class Model(msgspec.Struct, frozen=True):
 
     name: str
     version: int
+
+
+class Size(msgspec.Struct, frozen=True):
+    """Of the picture as it is seen upright, in pixels: what places in it are measured by."""
+
+    width: int
+    height: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A rectangle in the pixels of the picture as it is seen upright."""
+
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 class Recognised(msgspec.Struct, frozen=True):
@@ -82,3 +99,8 @@ def naming(parts: Parts, model: str, path: str, summary: str) -> Operation:
 def ranking(predictions: Iterable[Ranked], top_k: int) -> tuple[Prediction, ...]:
     """The best *top_k* of them."""
     return tuple(Prediction(one.label, one.score) for one in islice(predictions, top_k))
+
+
+def to_place(box: Box) -> Place:
+    """A box as it is answered."""
+    return Place(box.left, box.top, box.width, box.height)

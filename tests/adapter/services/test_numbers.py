@@ -70,7 +70,7 @@ def test_a_number_of_predictions_that_cannot_be_is_told(client, server, asked):
 def test_several_digits_are_answered_with_their_places_in_the_picture(client, server):
     page = write("41", "0")
     body = client.post("/api/numbers?top_k=2", data=encode(page)).get_json()
-    assert list(body) == ["label", "score", "predictions", "model", "msg", "digits"]
+    assert list(body) == ["label", "score", "predictions", "model", "msg", "digits", "picture"]
     assert body["label"] == body["predictions"][0]["label"] == "88 8"
     assert body["score"] == pytest.approx(0.91**3)
     assert [len(digit["predictions"]) for digit in body["digits"]] == [2, 2, 2]
@@ -78,6 +78,7 @@ def test_several_digits_are_answered_with_their_places_in_the_picture(client, se
     assert list(first) == ["x", "y", "width", "height"]
     assert (first["x"], first["y"]) == (30, 30)
     assert last["y"] >= 180
+    assert body["picture"] == {"width": page.width, "height": page.height}
     assert len(server.calls) == 1
 
 

@@ -85,7 +85,13 @@ export function createDigitsView({ texts, percent, overlay }) {
 function toDigits(answer) {
   const found = answer.digits ?? [];
   if (found.length <= 1) return [{ ...answer, label: String(answer.label), box: null }];
-  return found.map((digit) => ({ ...digit, label: String(digit.label) }));
+  return found.map((digit) => ({ ...digit, label: String(digit.label), box: toParts(digit.box, answer.picture) }));
+}
+
+// Pixels of the picture become parts of its width and height.
+function toParts(box, picture) {
+  const { width, height } = picture;
+  return [box.x / width, box.y / height, (box.x + box.width) / width, (box.y + box.height) / height];
 }
 
 function createBar(label) {
