@@ -85,6 +85,10 @@ class Catalogue:
         """
         return self._store.models()
 
+    def versions(self, name: str) -> tuple[int, ...]:
+        """Numbers of all versions that the store has now, ascending."""
+        return self._store.versions(name)
+
     def version_labels(self, name: str) -> Mapping[str, int]:
         """Versions by version label; raises as ``live`` does."""
         return self._store.version_labels(name)
