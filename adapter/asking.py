@@ -6,6 +6,7 @@ it will want.  A version that wants another one refuses, or answers and says who
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from adapter.deadline import Deadline
 from adapter.ports import ModelServer, Tensors
 from model_store.contract import ImageContract
 from model_store.errors import InvalidRequest, ServableNotFound, ServerFailed, SignatureNotFound
+
+logger = logging.getLogger(__name__)
 
 Batch = Callable[[ImageContract], NDArray[Any]]
 # What a server says to a tensor that another version takes.
@@ -68,6 +71,7 @@ def ask(
         return _ask_all(question)
     except _NoneTakesIt as error:
         # The tensor is ours: what is wrong with it is no mistake of the caller's.
+        logger.error("the model server refuses what was made for %s: %s", name, error.__cause__)
         raise ServerFailed(
             f"the model server refuses what the store says {name} takes; "
             "serve the versions that are in the store"

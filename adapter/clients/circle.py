@@ -6,12 +6,12 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from adapter.clients.places import Place, find_places, is_fixed
-from adapter.clients.servers import ServerGroup
+from adapter.clients.servers import Address, ServerGroup
 from adapter.clients.tls import TlsFiles
 from adapter.ports import Tensors
 from model_store.errors import EaselError
@@ -53,6 +53,7 @@ class Client(Protocol):
 
 
 Connect = Callable[[Place], Client]
+Find = Callable[[Iterable[Address], TlsFiles | None], Sequence[Place]]
 
 
 @dataclass(eq=False, slots=True)
@@ -71,9 +72,15 @@ class Circle:
     looks names up again.  A server that failed is out until it says that it is ready.
     """
 
-    def __init__(self, group: ServerGroup, tls: TlsFiles | None, connect: Connect) -> None:
-        """Opens the connections; looks names up in its thread."""
-        self._group, self._tls, self._connect = group, tls, connect
+    def __init__(
+        self,
+        group: ServerGroup,
+        tls: TlsFiles | None,
+        connect: Connect,
+        find: Find = find_places,
+    ) -> None:
+        """Opens the connections; looks names up, with *find*, in its thread."""
+        self._group, self._tls, self._connect, self._find = group, tls, connect, find
         self._turn = itertools.count()
         self._members: tuple[Member, ...] = ()
         self._among: tuple[Member, ...] = ()
@@ -160,7 +167,7 @@ class Circle:
         logger.warning("the model server at %s %s", member.place, words)
 
     def _look_up(self) -> None:
-        places = find_places(self._group.addresses, self._tls)
+        places = self._find(self._group.addresses, self._tls)
         if places:  # a name server that does not answer takes nobody away
             self._change(places)
         self._is_found.set()

@@ -151,6 +151,20 @@ def test_all_tries_together_have_the_callers_time(handlers):
         client.close()
 
 
+def test_a_server_that_hangs_is_left_out_after_somebody_waited_for_it_in_vain(handlers):
+    handlers[0].behind.takes_s = 60
+    with serving(handlers[0]) as first, serving(handlers[1]) as second:
+        client = opened(f"tfs://{first};{second}")
+        row = 0
+        while row < 4:  # answers without a wait between them
+            try:
+                ask(client, timeout_s=0.2)
+                row += 1
+            except errors.DeadlineExceeded:
+                row = 0
+        client.close()
+
+
 def test_the_time_that_is_left_arrives_at_the_server(client, handlers):
     ask(client, timeout_s=17)
     (call,) = [call for handler in handlers for call in handler.behind.calls]
