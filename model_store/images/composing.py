@@ -19,13 +19,12 @@ _PROBE = (8, 8)
 def compose(image: Image.Image, contract: ImageContract) -> Image.Image:
     """Show *image* on the contract's background, in the contract's mode.
 
-    What is transparent shows the background before anything is resized: no colour that
+    It comes back as it is where nothing has to be changed: the largest are not copied.  What is transparent shows the background before anything is resized: no colour that
     nobody sees gets into the pixels beside it.
     """
     if image.mode.startswith("I"):
         image = _narrowed(image)
     if not image.has_transparency_data:
-        # Nobody writes on it: the largest pictures are not copied.
         return image if image.mode == contract.mode else image.convert(contract.mode)
     if image.mode == "La":  # Pillow knows the way from there only
         image = image.convert("LA")
