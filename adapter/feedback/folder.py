@@ -163,7 +163,10 @@ def _end_of_lines(path: Path) -> int:
 def rename(path: Path) -> Path:
     """The ``Finish`` of lines that stay lines."""
     final = finished_path(path, ".jsonl")
-    path.rename(final)
+    if finished_path(path, ".parquet").exists():  # killed between finishing it and this
+        path.unlink()
+    else:
+        path.rename(final)
     return final
 
 

@@ -7,8 +7,8 @@ the process at most once a minute.  No message holds anything of a record.
 from __future__ import annotations
 
 import logging
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -78,29 +78,21 @@ class Writer:
     def _write(self, items: Sequence[Answered | Record]) -> None:
         answers = []
         for item in items:
-            try:
+            with self._going_on(1):
                 record = to_record(item) if isinstance(item, Answered) else item
                 self._append(encode_line(record))
-            except Exception as error:  # whatever it is, the thread goes on
-                self._failed(1, error)
-                continue
-            self._counts.written += 1
-            if record.kind == "request":
-                answers.append(record)
+                self._counts.written += 1
+                if record.kind == "request":
+                    answers.append(record)
         if answers:
-            self._remember(answers)
+            with self._going_on():
+                self._opened_index().add(answers)
 
     def _append(self, line: bytes) -> None:
         if self._file is None:
             folders.prepare(self._folder)
             self._file = folders.create(self._folder, self._now())
         self._file.append(line)
-
-    def _remember(self, answers: Sequence[Record]) -> None:
-        try:
-            self._opened_index().add(answers)
-        except (OSError, sqlite3.Error) as error:
-            self._failed(0, error)
 
     def _opened_index(self) -> IndexWriter:
         if self._index is None:
@@ -120,23 +112,19 @@ class Writer:
         file, self._file = self._file, None
         if file is None:
             return
-        try:
+        with self._going_on():  # its lines are there; the next process finishes it
             file.close(self._finish)
-        except OSError as error:  # its lines are there; the next process finishes it
-            self._failed(0, error)
 
     def _tidy(self) -> None:
         """Finish what killed processes have left, and delete what is too old."""
         self._tidied = self._clock()
-        try:
+        with self._going_on():
             folders.prepare(self._folder)
             folders.adopt_abandoned(self._folder, self._finish)
             oldest = folders.delete_old(
                 self._folder, self._now(), self._config.keep_days, self._config.max_bytes
             )
             self._opened_index().forget((oldest or self._now()).timestamp() - _WAITS_S)
-        except (OSError, sqlite3.Error) as error:
-            self._failed(0, error)
 
     def _until_due_s(self) -> float:
         due = self._tidied + _TIDY_S
@@ -144,8 +132,16 @@ class Writer:
             due = min(due, self._file.opened.timestamp() + self._config.file_s)
         return max(0.0, due - self._clock())
 
-    def _failed(self, count: int, error: Exception) -> None:
-        self._counts.failed += count
+    @contextmanager
+    def _going_on(self, records: int = 0) -> Iterator[None]:
+        """Whatever fails in the block is told, with *records* lost, and the thread goes on."""
+        try:
+            yield
+        except Exception as error:
+            self._counts.failed += records
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
         if self._clock() >= self._told + _TELL_S:
             self._told = self._clock()
             # The error's words could hold a record's; those of the system hold a path only.

@@ -89,6 +89,16 @@ def test_a_parquet_file_that_was_cut_short_is_made_again_of_its_lines(tmp_path):
     assert read(tmp_path)[0] == ["r1"]
 
 
+@pytest.mark.parametrize("finish", [rename, parquet.finish], ids=["lines", "parquet"])
+def test_who_is_killed_when_the_parquet_file_is_there_leaves_no_record_twice(tmp_path, finish):
+    lines = tmp_path / ".open-20261123T041011-7-1.jsonl"
+    lines.write_bytes(encode_line(record("r1")))
+    parquet.finish(lines)
+    lines.write_bytes(encode_line(record("r1")))
+    adopt_abandoned(tmp_path, finish)
+    assert read(tmp_path) == (["r1"], Passed())
+
+
 def test_a_full_disk_costs_records_and_is_told(small_disk, caplog):
     recorder = Recorder(FeedbackConfig(log=str(small_disk / "log")))
     for number in range(20):

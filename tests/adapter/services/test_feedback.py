@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import pytest
 
@@ -15,6 +16,7 @@ from model_store.spec import ModelVersion
 from tests.adapter.stores import publish, sure_of
 from tests.fakes import FakeModelServer
 from tests.model_store.pictures import DIGIT, encode, photo, three
+from tests.support import ROOT
 
 DRAWING = base64.b64encode(encode(three())).decode()
 
@@ -103,6 +105,15 @@ def test_the_log_has_the_answer_and_the_correction(client, build, log):
     assert (corrected.label, corrected.known, corrected.image) == ("3", True, b"")
     assert (shown.label, shown.known, shown.image) == ("cat", False, encode(three()))
     assert {(one.model, one.version) for one in (asked, corrected, shown)} == {("numbers", 1)}
+
+
+def test_the_answer_in_the_readme_is_the_real_one(client):
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (sent, shown) = re.search(
+        r"/api/feedback -d '(.+?)'\n```\n```json\n(.+?)```", readme, re.DOTALL
+    ).groups()
+    said = {**json.loads(sent), "request_id": answer(client)}
+    assert say(client, **said).get_json() == {**json.loads(shown), "request_id": said["request_id"]}
 
 
 def test_a_picture_is_given_a_label_without_any_answer(client):
