@@ -48,6 +48,7 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(docs.build_blueprint(services, has_keys=bool(access.key_file)))
     install_error_handlers(app)
     if parts.recorder is not None:
+        metrics.registry.register(parts.recorder.counter)
         # Not before the first request: servers fork.
         app.before_request(parts.recorder.wake)
     app.wsgi_app = Front(  # type: ignore[method-assign]

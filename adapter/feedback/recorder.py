@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.util import Finalize
@@ -23,7 +23,7 @@ from adapter.feedback.folder import Finish, rename
 from adapter.feedback.index import find_answer
 from adapter.feedback.queue import ByteQueue
 from adapter.feedback.records import Answered, Record
-from adapter.feedback.writer import Counts, Writer
+from adapter.feedback.writer import Counts, Writer, build_counter
 from model_store.errors import InvalidRequest, Overloaded
 from model_store.spec import ModelVersion
 
@@ -41,12 +41,16 @@ class _Running:
     pid: int
     queue: ByteQueue[Answered | Record]
     thread: Thread
-    counts: Counts = field(default_factory=Counts)
+    counts: Counts
     finalizer: Finalize | None = None
 
 
 class Recorder:
-    """The request log of every process that is forked from the one that made it."""
+    """The request log of every process that is forked from the one that made it.
+
+    Attributes:
+        counter: For Prometheus, what became of its records.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class Recorder:
         self._finish = finish
         self._clock = clock
         self._lock = Lock()
+        self.counter = build_counter()
         self._running: _Running | None = None
         self._sampled_below = round(config.share * 2**64)
 
@@ -121,7 +126,7 @@ class Recorder:
         running = self._run()
         is_taken = running.queue.put(item, size_bytes + _RECORD_BYTES)
         if not is_taken:
-            running.counts.dropped += 1
+            running.counts.add("dropped")
         return is_taken
 
     def _run(self) -> _Running:
@@ -134,7 +139,7 @@ class Recorder:
             return self._running
 
     def _start(self) -> _Running:
-        counts = Counts()
+        counts = Counts(self.counter)
         queue: ByteQueue[Answered | Record] = ByteQueue(self._config.queue_bytes)
         writer = Writer(self._config, counts, self._finish, self._clock)
         thread = Thread(target=writer.run, args=(queue,), name="request-log", daemon=True)

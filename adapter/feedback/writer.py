@@ -9,9 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+from prometheus_client import Counter
 
 from adapter.config import FeedbackConfig
 from adapter.feedback import folder as folders
@@ -28,19 +32,42 @@ _TELL_S = 60.0
 _WAITS_S = 60.0
 
 
+Fate = Literal["written", "dropped", "failed"]
+
+
 @dataclass(slots=True)
 class Counts:
     """What became of the records of one process, since it began.
 
     Attributes:
+        counter: The same for Prometheus, of all processes.
         written: In a file, finished or not.
         dropped: Not taken in, because the queue was full.
         failed: Not written, because the disk refused.
+        lock: Several threads drop, one writes.
     """
 
+    counter: Counter
     written: int = 0
     dropped: int = 0
     failed: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def add(self, fate: Fate) -> None:
+        """Count one record."""
+        with self.lock:
+            setattr(self, fate, getattr(self, fate) + 1)
+        self.counter.labels(fate).inc()
+
+
+def build_counter() -> Counter:
+    """The counter of a log's records; it belongs to no registry yet."""
+    return Counter(
+        "easel_adapter_log_records",
+        "Records of the request log: written, dropped by a full queue, failed on the disk.",
+        ("fate",),
+        registry=None,
+    )
 
 
 class Writer:
@@ -78,10 +105,10 @@ class Writer:
     def _write(self, items: Sequence[Answered | Record]) -> None:
         answers = []
         for item in items:
-            with self._going_on(1):
+            with self._going_on(is_record=True):
                 record = to_record(item) if isinstance(item, Answered) else item
                 self._append(encode_line(record))
-                self._counts.written += 1
+                self._counts.add("written")
                 if record.kind == "request":
                     answers.append(record)
         if answers:
@@ -133,12 +160,13 @@ class Writer:
         return max(0.0, due - self._clock())
 
     @contextmanager
-    def _going_on(self, records: int = 0) -> Iterator[None]:
-        """Whatever fails in the block is told, with *records* lost, and the thread goes on."""
+    def _going_on(self, *, is_record: bool = False) -> Iterator[None]:
+        """Whatever fails in the block is told, a record is counted, and the thread goes on."""
         try:
             yield
         except Exception as error:
-            self._counts.failed += records
+            if is_record:
+                self._counts.add("failed")
             self._tell(error)
 
     def _tell(self, error: Exception) -> None:

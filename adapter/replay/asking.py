@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from adapter.config import Settings
+from adapter.config import GoogleConfig, Settings
 from adapter.deadline import Deadline
 from adapter.feedback.records import Record
 from adapter.http.operations import Asked, Operation, Takes
@@ -25,6 +25,12 @@ from adapter.wiring import build_parts
 from model_store.errors import EaselError, Unsupported
 from model_store.spec import ModelVersion
 
+_WHICH = ("version", "version_label")
+# The service that asks any model, by the name in its address.
+_ANY_MODEL = "models"
+# What is answered in the place of a label by a model that gives none.
+_NO_LABEL = "null"
+
 
 class Asker:
     """One version, behind every service; many threads may ask at once."""
@@ -32,7 +38,9 @@ class Asker:
     def __init__(self, settings: Settings, server: ModelServer, version: ModelVersion) -> None:
         """Nothing is asked yet."""
         catalogue = PinnedCatalogue(settings.adapter.store, version)
-        parts = build_parts(settings, PinnedServer(server, version), catalogue)
+        # The model alone is asked: nothing of a log goes to others, nor into a log.
+        alone = Settings(settings.adapter, google=GoogleConfig("off", "off"))
+        parts = build_parts(alone, PinnedServer(server, version), catalogue)
         self._version = version
         self._operations = dict(_operations(parts))
 
@@ -43,8 +51,10 @@ class Asker:
             EaselError: It has no answer to that; see ``Classifier.classify``.
         """
         operation, path = self._operation(record)
+        # Which version is asked is not the log's to say.
+        wanted = {key: value for key, value in record.options.items() if key not in _WHICH}
         try:
-            options = msgspec.convert(record.options, operation.options, strict=False)
+            options = msgspec.convert(wanted, operation.options, strict=False)
         except msgspec.ValidationError:  # of another time, when there were other options
             options = operation.options()
         deadline = Deadline.after(timeout_s)
@@ -55,28 +65,36 @@ class Asker:
         return self._answer(msgspec.to_builtins(answer))
 
     def _operation(self, record: Record) -> tuple[Operation, Mapping[str, str]]:
-        """As the request named it; for a picture that came with feedback, the model's service."""
-        for service, name, path in (
+        """As the request named it; for a picture that came with feedback, the model's own."""
+        named: tuple[tuple[str, str | None, Mapping[str, str]], ...] = (
             (record.service, record.operation, record.path),
-            (record.model, f"recognise-{record.model}", {}),
-        ):
+            (record.model, None, {}),
+            (_ANY_MODEL, None, {"name": record.model}),
+        )
+        for service, name, path in named:
             found = self._operations.get((service, name))
             if found is not None:
                 return found, path
         raise Unsupported(f"no service here answers {record.service or record.model}")
 
     def _answer(self, body: dict[str, Any]) -> Answer:
-        label, score = body.get("label"), body.get("score")
-        if not isinstance(label, str):
+        label, score, model = body.get("label"), body.get("score"), body.get("model")
+        if not isinstance(label, str) or (label == _NO_LABEL and score is None):
             raise EaselError("the answer has no label")
+        # A service of several sources may answer without the model.
+        if model != {"name": self._version.name, "version": self._version.number}:
+            raise EaselError(f"{self._version} did not answer")
         return Answer(
             label, float(score) if isinstance(score, int | float) else None, self._version.number
         )
 
 
-def _operations(parts: Parts) -> Iterator[tuple[tuple[str, str], Operation]]:
+def _operations(parts: Parts) -> Iterator[tuple[tuple[str, str | None], Operation]]:
+    """What takes pictures, by service and name; a service's first also without a name."""
     for build in SERVICES.values():
         service = build(parts)
-        for operation in service.operations:
-            if operation.takes is Takes.PICTURE:
-                yield (service.name, operation.name), operation
+        taking = [one for one in service.operations if one.takes is Takes.PICTURE]
+        for operation in taking:
+            yield (service.name, operation.name), operation
+        for operation in taking[:1]:
+            yield (service.name, None), operation

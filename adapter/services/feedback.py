@@ -8,9 +8,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from adapter.access.rates import Rates
 from adapter.catalogue import ImageModel
 from adapter.drawing import decode_base64
-from adapter.feedback.rate import RateLimit
 from adapter.feedback.recorder import Recorder
 from adapter.feedback.records import Record, to_time
 from adapter.http.operations import Asked, Operation, Service, Takes
@@ -64,7 +64,7 @@ class Noted(msgspec.Struct, frozen=True):
 
 def build(parts: Parts) -> Service:
     """The service over *parts*; without a request log it answers 404."""
-    limit = RateLimit(parts.settings.feedback.per_minute)
+    limit = Rates(f"{parts.settings.feedback.per_minute}/minute")
     operation = Operation(
         method="POST",
         path="/api/feedback",
@@ -79,17 +79,19 @@ def build(parts: Parts) -> Service:
     return Service("feedback", (operation,))
 
 
-def correct(parts: Parts, limit: RateLimit, asked: Asked[Correction]) -> Noted:
+def correct(parts: Parts, limit: Rates, asked: Asked[Correction]) -> Noted:
     """Note a correction.
 
     Raises:
         RecordNotFound: The log is off, or does not have that answer.
         InvalidRequest: It is not said what the label belongs to, or it is no text.
-        Overloaded: There is too much feedback.
+        RateLimited: There is more feedback than the log is to take.
+        Overloaded: The disk does not follow.
     """
     if parts.recorder is None:
         raise RecordNotFound(_OFF)
-    limit.take()
+    # Of all callers together: what is noted takes the place of what was noted before.
+    limit.count("feedback")
     said, label = asked.options, _clean(asked.options.label)
     if bool(said.request_id) == bool(said.base64_drawing):
         raise InvalidRequest('send either "request_id" or "base64_drawing" with the label')
@@ -155,4 +157,7 @@ def _is_known(parts: Parts, model: ModelVersion, label: str) -> bool | None:
         labels = parts.catalogue.version(model.name, model.number).labels
     except (ServableNotFound, BadVersion):
         return None
-    return label in labels if labels else None
+    if not labels:
+        return None
+    # A number of several digits is no label; each of its digits is.
+    return label in labels or all(digit in labels for digit in label if not digit.isspace())

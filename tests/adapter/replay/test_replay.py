@@ -147,6 +147,16 @@ def test_a_picture_that_came_with_feedback_counts_for_the_version(report, served
     assert found["feedback"]["pictures_alone_right"] == 1
 
 
+def test_the_log_does_not_say_which_version_is_asked(report, served, tmp_path):
+    (log,) = served.log.glob("*.jsonl")
+    first = decode_line(log.read_bytes().splitlines(keepends=True)[0])
+    assert first is not None
+    asked = {**_fields(first), "options": {"top_k": 3, "version": 1, "version_label": "stable"}}
+    (tmp_path / "log.jsonl").write_bytes(encode_line(type(first)(**asked)))
+    found = report("numbers/2", log=tmp_path / "log.jsonl")
+    assert (found["compared"], found["failed"]) == (1, {})
+
+
 def test_pictures_of_disagreements_are_saved_for_their_owner(replay, served, tmp_path):
     replay("numbers/2", "--save", str(tmp_path / "differ"))
     saved = sorted((tmp_path / "differ").iterdir())

@@ -100,7 +100,7 @@ def test_the_log_has_the_answer_and_the_correction(client, build, log):
     asked, corrected, shown = read_log(log, Passed())
     assert request_id == asked.request_id == corrected.request_id == "mine-1"
     assert [one.kind for one in (asked, corrected, shown)] == ["request", "feedback", "feedback"]
-    assert (asked.label, asked.options, asked.image) == ("8", {"top_k": 10}, encode(three()))
+    assert (asked.label, asked.options["top_k"], asked.image) == ("8", 10, encode(three()))
     assert asked.answer["predictions"][0] == {"label": "8", "score": asked.answer["score"]}
     assert (corrected.label, corrected.known, corrected.image) == ("3", True, b"")
     assert (shown.label, shown.known, shown.image) == ("cat", False, encode(three()))
@@ -126,6 +126,7 @@ def test_a_picture_is_given_a_label_without_any_answer(client):
 def test_words_that_the_version_does_not_have_are_noted_as_such(client):
     assert say(client, request_id=answer(client), label=" 고양이 ").get_json()["label"] == "고양이"
     assert say(client, request_id=answer(client), label="cat").get_json()["known"] is False
+    assert say(client, request_id=answer(client), label="30 8").get_json()["known"] is True
 
 
 def test_koreans_are_thanked_in_korean(client):
@@ -180,11 +181,17 @@ def test_without_a_log_feedback_is_not_found_and_says_how_to_switch_it_on(build)
     assert "corrected" in response.get_json()["msg"]
 
 
+def test_what_became_of_the_records_is_counted_for_prometheus(client):
+    say(client, request_id=answer(client), label="3")
+    text = client.get("/metrics").get_data(as_text=True)
+    assert 'easel_adapter_log_records_total{fate="written"}' in text
+
+
 def test_more_than_so_many_a_minute_are_too_many(build, log):
     client = build(log=str(log), per_minute=2)
     statuses = [say(client, request_id="x", label="3").status_code for _ in range(3)]
     assert statuses == [404, 404, 429]
-    assert "2 corrections a minute" in error(say(client, request_id="x", label="3"), 429)
+    assert "more than 2 requests in 60 s" in error(say(client, request_id="x", label="3"), 429)
 
 
 def test_every_answer_has_an_id_and_one_that_could_break_a_log_is_not_taken_over(client):
