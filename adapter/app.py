@@ -38,6 +38,7 @@ def create_app(parts: Parts) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     metrics = Metrics()
+    parts.outside.listeners.append(metrics.observe_outside)
     services = (*_chosen(parts), ops.build(parts), health.build(parts), scrape.build(metrics))
     guard = read_guard(access)
     for service in services:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
+from adapter.cloud.calling import Watch
 from adapter.config import Settings
 from adapter.feedback.recorder import Recorder
 from adapter.ports import ModelServer
@@ -25,6 +26,7 @@ class Parts:
         recorder: The request log; None where it is off.
         vision: Looks for pictures in the web; None where nobody does.
         speech: Who can speak.
+        outside: Who is told of calls to services outside.
     """
 
     settings: Settings
@@ -34,3 +36,4 @@ class Parts:
     recorder: Recorder | None = None
     vision: WebDetector | None = None
     speech: Saying = field(default_factory=lambda: Saying(None, None))
+    outside: Watch = field(default_factory=Watch)

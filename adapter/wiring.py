@@ -7,6 +7,7 @@ from adapter.classify import Classifier
 from adapter.clients.opening import open_servers
 from adapter.clients.servers import parse_servers
 from adapter.clients.tls import TlsFiles
+from adapter.cloud.calling import Watch
 from adapter.cloud.opening import open_detector, open_speaker
 from adapter.config import AdapterConfig, Settings, SpeechConfig
 from adapter.feedback.recorder import build_recorder
@@ -43,9 +44,10 @@ def build_parts(
     limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
     classifier = Classifier(catalogue, chosen, limits)
     recorder = build_recorder(settings.feedback)
-    speech = Saying(open_speaker(settings.google, credentials), open_local_speaker(settings.speech))
-    vision = open_detector(settings.google, credentials)
-    return Parts(settings, catalogue, chosen, classifier, recorder, vision, speech)
+    google, outside = settings.google, Watch()
+    speech = Saying(open_speaker(google, credentials, outside), open_local_speaker(settings.speech))
+    vision = open_detector(google, credentials, outside)
+    return Parts(settings, catalogue, chosen, classifier, recorder, vision, speech, outside)
 
 
 def close_parts(parts: Parts) -> None:

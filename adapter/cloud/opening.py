@@ -14,7 +14,7 @@ from typing import Literal
 
 from adapter.cloud.breaker import Breaker, BreakerPolicy
 from adapter.cloud.cache import Cache, CachePolicy
-from adapter.cloud.calling import Guard
+from adapter.cloud.calling import Guard, Watch
 from adapter.cloud.endpoint import Endpoint
 from adapter.cloud.retry import RetryPolicy
 from adapter.config import GoogleConfig
@@ -41,12 +41,15 @@ _VISION = _Service("vision", "Google Cloud Vision", "google.cloud.vision_v1")
 _SPEECH = _Service("text_to_speech", "Google Text-to-Speech", "google.cloud.texttospeech_v1")
 
 
-def open_detector(config: GoogleConfig, credentials: str | None) -> WebDetector | None:
+def open_detector(
+    config: GoogleConfig, credentials: str | None, watch: Watch
+) -> WebDetector | None:
     """Web detection, or None where it is not used.
 
     Args:
         config: Google's settings.
         credentials: Where default credentials were found, in words; None: nowhere.
+        watch: Who is told how calls end.
 
     Raises:
         InvalidRequest: It is switched on and cannot be used; says what to do.
@@ -56,13 +59,13 @@ def open_detector(config: GoogleConfig, credentials: str | None) -> WebDetector 
     module = import_module("adapter.cloud.vision")
     found: WebDetector = module.GoogleWebDetector(
         _endpoint(config, config.vision_endpoint or module.HOST),
-        _guard(_VISION, config),
+        _guard(_VISION, config, watch),
         Cache(CachePolicy(config.cache_bytes, config.cache_ttl_s), module.findings_bytes),
     )
     return found
 
 
-def open_speaker(config: GoogleConfig, credentials: str | None) -> Speaker | None:
+def open_speaker(config: GoogleConfig, credentials: str | None, watch: Watch) -> Speaker | None:
     """Text to speech, or None where it is not used; arguments and failures as above."""
     if not _is_used(_SPEECH, config.text_to_speech, config, credentials):
         return None
@@ -72,7 +75,7 @@ def open_speaker(config: GoogleConfig, credentials: str | None) -> Speaker | Non
         Cache(CachePolicy(_VOICES_BYTES, _VOICES_TTL_S), module.voices_bytes),
     )
     endpoint = _endpoint(config, config.text_to_speech_endpoint or module.HOST)
-    found: Speaker = module.GoogleSpeaker(endpoint, _guard(_SPEECH, config), caches)
+    found: Speaker = module.GoogleSpeaker(endpoint, _guard(_SPEECH, config, watch), caches)
     return found
 
 
@@ -109,8 +112,8 @@ def _has(library: str) -> bool:
         return False
 
 
-def _guard(service: _Service, config: GoogleConfig) -> Guard:
-    return Guard(Breaker(service.name, BreakerPolicy()), RetryPolicy(), config.timeout_s)
+def _guard(service: _Service, config: GoogleConfig, watch: Watch) -> Guard:
+    return Guard(Breaker(service.name, BreakerPolicy()), RetryPolicy(), config.timeout_s, watch)
 
 
 def _endpoint(config: GoogleConfig, target: str) -> Endpoint:

@@ -24,7 +24,10 @@ _PREFLIGHT = (
     ("Access-Control-Max-Age", "600"),
     ("Content-Length", "0"),
 )
-_READ = f"{ID_HEADER}, Retry-After, RateLimit, RateLimit-Policy"
+_READ = (
+    f"{ID_HEADER}, Retry-After, RateLimit, RateLimit-Policy,"
+    " Content-Language, X-Degraded, X-Speech-Engine, X-Speech-Voice"
+)
 
 
 @dataclass(frozen=True, slots=True)

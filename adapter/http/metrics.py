@@ -26,6 +26,7 @@ class Metrics:
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     seconds: Histogram = field(init=False)
+    outside: Histogram = field(init=False)
     _children: dict[tuple[str, ...], Histogram] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -38,6 +39,14 @@ class Metrics:
             registry=self.registry,
         )
         object.__setattr__(self, "seconds", histogram)
+        outside = Histogram(
+            "easel_adapter_outside_seconds",
+            "Calls to services outside, by how they ended; those never made are `not_asked`.",
+            ("outside", "outcome"),
+            buckets=_BOUNDS_S,
+            registry=self.registry,
+        )
+        object.__setattr__(self, "outside", outside)
 
     def observe(self, note: Exchange) -> None:
         """Count one request that has been answered."""
@@ -46,6 +55,10 @@ class Metrics:
         if child is None:
             child = self._children[labels] = self.seconds.labels(*labels)
         child.observe(note.seconds)
+
+    def observe_outside(self, name: str, outcome: str, seconds: float) -> None:
+        """Count one call to a service outside."""
+        self.outside.labels(name, outcome).observe(seconds)
 
     def page(self, accept: str) -> Response:
         """Everything by now, of all processes; text or OpenMetrics as *accept* asks."""

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 
 from adapter.app import create_app
+from adapter.cloud.credentials import find_credentials
 from adapter.config import AdapterConfig, FeedbackConfig, Settings
 from adapter.wiring import build_parts, close_parts
 
@@ -20,7 +21,8 @@ config = AdapterConfig(
     model_server=os.environ.get("EASEL_ADAPTER_MODEL_SERVER", "127.0.0.1:8500"),
 )
 feedback = FeedbackConfig(log=os.environ.get("EASEL_FEEDBACK_LOG", ""))
-parts = build_parts(Settings(config, feedback=feedback))
+google = find_credentials(os.environ, Path.home())
+parts = build_parts(Settings(config, feedback=feedback), credentials=google)
 easel = WSGIMiddleware(create_app(parts), workers=config.threads)
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from adapter.cloud.calling import Watch
 from adapter.cloud.credentials import find_credentials
 from adapter.cloud.opening import open_detector, open_speaker
 from adapter.config import GoogleConfig, SpeechConfig
@@ -35,10 +36,10 @@ from tests.support import BUNDLED_STORE, ROOT, easel, free_port, wait_until_it_a
 
 @pytest.mark.parametrize("opening", [open_detector, open_speaker])
 def test_auto_follows_the_credentials_and_off_is_off(opening):
-    assert opening(GoogleConfig(), None) is None
-    assert opening(GoogleConfig("off", "off"), "the file x") is None
+    assert opening(GoogleConfig(), None, Watch()) is None
+    assert opening(GoogleConfig("off", "off"), "the file x", Watch()) is None
     for config in (GoogleConfig(), GoogleConfig("on", "on")):
-        opened = opening(config, "the file x")
+        opened = opening(config, "the file x", Watch())
         assert opened is not None
         opened.close()
 
@@ -49,14 +50,14 @@ def test_auto_follows_the_credentials_and_off_is_off(opening):
 def test_on_without_credentials_is_refused_with_what_to_do(opening, setting):
     words = f"google.{setting} is on.*GOOGLE_APPLICATION_CREDENTIALS"
     with pytest.raises(InvalidRequest, match=words):
-        opening(GoogleConfig("on", "on"), None)
-    assert opening(GoogleConfig("on", "on", plaintext=True), None) is not None
+        opening(GoogleConfig("on", "on"), None, Watch())
+    assert opening(GoogleConfig("on", "on", plaintext=True), None, Watch()) is not None
 
 
 def test_a_file_of_authorities_that_is_not_there_is_told_at_the_start(tmp_path):
     config = GoogleConfig(tls_ca=str(tmp_path / "none.pem"))
     with pytest.raises(InvalidRequest, match=r"google.tls_ca: there is no file .*none.pem"):
-        open_detector(config, "the file x")
+        open_detector(config, "the file x", Watch())
 
 
 @pytest.mark.parametrize(
@@ -84,11 +85,12 @@ sys.modules |= {"google.cloud.vision_v1": None, "espeakng_loader": None}
 import logging
 logging.basicConfig()
 from adapter.config import GoogleConfig, SpeechConfig
+from adapter.cloud.calling import Watch
 from adapter.cloud.opening import open_detector
 from adapter.wiring import open_local_speaker
-print(open_detector(GoogleConfig(), "the file x"))
+print(open_detector(GoogleConfig(), "the file x", Watch()))
 print(open_local_speaker(SpeechConfig()))
-for opening in (lambda: open_detector(GoogleConfig("on"), "the file x"),
+for opening in (lambda: open_detector(GoogleConfig("on"), "the file x", Watch()),
                 lambda: open_local_speaker(SpeechConfig("on"))):
     try:
         opening()

@@ -227,3 +227,15 @@ def test_the_same_picture_is_paid_for_once(over, store, google):
     client = over(store)
     assert tag(client).data == tag(client).data
     assert len(google.asked) == 1
+
+
+def test_how_google_answered_is_counted_and_a_quota_by_its_own_name(over, store, google):
+    client = over(store)
+    tag(client)
+    google.answer = out_of_quota(60)
+    tag(client, encode(photo(8, 8)))
+    tag(client, encode(photo(9, 9)))
+    page = client.get("/metrics").get_data(as_text=True)
+    for outcome in ("ok", "quota", "not_asked"):
+        labels = f'outcome="{outcome}",outside="Google Cloud Vision"'
+        assert f"easel_adapter_outside_seconds_count{{{labels}}} 1.0" in page
