@@ -235,7 +235,7 @@ class Guarded(RuleBasedStateMachine):
         assert self.breaker.state is State.CLOSED
 
 
-Guarded.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
+Guarded.TestCase.settings = settings(max_examples=50, stateful_step_count=30)
 TestGuarded = Guarded.TestCase
 
 
