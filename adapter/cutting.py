@@ -79,9 +79,14 @@ def line_height(line: Sequence[Stretch]) -> int:
     return max(step.piece.box.height for stretch in line for step in stretch)
 
 
+def is_wide(width: int, height: int) -> bool:
+    """Whether a part may be several digits that touch; *height* is that of its line's tallest."""
+    return width > _WIDE * height
+
+
 def steps_of(piece: Piece, numbered: Int, height: int) -> Stretch:
     """The piece as it is, and if it is wide also what it is when it is cut."""
-    if piece.box.width <= _WIDE * height:
+    if not is_wide(piece.box.width, height):
         return (Step(0, 1, piece),)
     columns = numbered[piece.box.top : piece.box.bottom, piece.box.left : piece.box.right]
     amounts = np.isin(columns, piece.parts).sum(axis=0)

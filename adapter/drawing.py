@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from contextlib import suppress
 
 from model_store.errors import InvalidRequest
 
@@ -30,7 +31,10 @@ def decode_base64(text: str, key: str = KEYS[0]) -> bytes:
     text = text.strip()
     if text[:5].lower() == "data:":
         text = _payload_of(text, key)
-    # Not a regular expression: this runs over every byte of every drawing.
+    # What browsers send needs no mending, which costs as much as decoding.
+    with suppress(ValueError):
+        return binascii.a2b_base64(text, strict_mode=True)
+    # Not a regular expression: this runs over every byte of the drawing.
     text = "".join(text.split()).translate(_TO_STANDARD).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -88,14 +88,18 @@ def label_cells(cells: Bool) -> tuple[Int, int]:
     The runs of each row are joined with those they touch in the row above.
     """
     rows, columns = cells.shape
-    edges = np.diff(np.pad(cells, ((0, 0), (1, 1))).astype(np.int8).ravel())
-    starts, ends = np.flatnonzero(edges == 1) + 1, np.flatnonzero(edges == -1) + 1
     stride = columns + 2
-    first = np.searchsorted(starts, np.arange(rows + 1) * stride).tolist()
-    lefts, rights = starts.tolist(), ends.tolist()
-    parents = list(range(len(lefts)))
-    for row in range(1, rows):
-        _join_rows(lefts, rights, parents, (first[row - 1], first[row], first[row + 1], stride))
+    padded = np.zeros((rows, stride), np.int8)
+    padded[:, 1:-1] = cells
+    edges = np.diff(padded.ravel())
+    starts, ends = np.flatnonzero(edges == 1) + 1, np.flatnonzero(edges == -1) + 1
+    # A row further up, or beside, is more than one cell away from where a run lies then.
+    firsts = np.searchsorted(ends, starts - stride, "left").tolist()
+    lasts = np.searchsorted(starts, ends - stride, "right").tolist()
+    parents = list(range(len(firsts)))
+    for run, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+        for above in range(first, last):
+            parents[_root(parents, run)] = _root(parents, above)
     roots = [_root(parents, run) for run in range(len(parents))]
     numbers = {root: 1 + at for at, root in enumerate(dict.fromkeys(roots))}
     marks = np.zeros(rows * stride + 1, np.int32)
@@ -103,21 +107,6 @@ def label_cells(cells: Bool) -> tuple[Int, int]:
     marks[starts] += named
     marks[ends] -= named
     return marks.cumsum()[:-1].reshape(rows, stride)[:, 1:-1].astype(np.int32), len(numbers)
-
-
-def _join_rows(
-    lefts: list[int], rights: list[int], parents: list[int], row: tuple[int, int, int, int]
-) -> None:
-    """Join the runs of one row with those above: *row* is the three firsts, and the row's length."""
-    above, here, end, stride = row
-    for run in range(here, end):
-        left, right = lefts[run] - stride, rights[run] - stride
-        while above < here and rights[above] < left:
-            above += 1
-        touching = above
-        while touching < here and lefts[touching] <= right:
-            parents[_root(parents, run)] = _root(parents, touching)
-            touching += 1
 
 
 def _root(parents: list[int], run: int) -> int:

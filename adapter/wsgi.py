@@ -6,6 +6,7 @@ An entry module, so it may read the environment; any WSGI server can run it.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 from pathlib import Path
@@ -23,3 +24,6 @@ _settings = (
     else read_sections(Settings, "adapter", argparse.Namespace(config=None), os.environ)
 )
 app = create_app(build_parts(_settings, credentials=find_credentials(os.environ, Path.home())))
+# What is there now stays: a full collection would look at all of it, in the middle of a request.
+gc.collect()
+gc.freeze()

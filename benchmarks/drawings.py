@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from benchmarks import inputs
 from benchmarks.load import WrongAnswer
@@ -31,6 +31,7 @@ _SIDE_PX = 280
 _SHARPER = 4
 _SMALLEST, _LARGEST = 0.45, 0.8  # of the canvas
 _TURN_DEGREES = 12.0
+_FAINT, _PEN_PX = 60, 9
 _SEED = 20261123
 # Another runtime's threads, another batch: the last digits of a float32 differ.
 _TOLERANCE = 1e-3
@@ -101,8 +102,9 @@ def _on_canvas(ink: Image.Image, rng: np.random.Generator) -> bytes:
     ).rotate(rng.uniform(-_TURN_DEGREES, _TURN_DEGREES), Image.Resampling.BILINEAR, expand=True)
     sheet = Image.new("L", (_SIDE_PX * _SHARPER,) * 2, 255)
     left, top = (int(rng.integers(0, max(1, sheet.width - length))) for length in large.size)
-    # A pen leaves ink or none: grey is at its edges only, where the sheet is made smaller.
-    sheet.paste(0, (left, top), large.point(lambda value: 255 if value > 127 else 0))
+    # A pen leaves ink or none, and no hairline: grey is at the edges only, of the smaller sheet.
+    drawn = large.point(lambda value: 255 if value > _FAINT else 0)
+    sheet.paste(0, (left, top), drawn.filter(ImageFilter.MaxFilter(_PEN_PX)))
     png = BytesIO()
     sheet.resize((_SIDE_PX, _SIDE_PX), Image.Resampling.LANCZOS).convert("RGBA").save(png, "PNG")
     return png.getvalue()
