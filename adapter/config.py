@@ -8,7 +8,7 @@ from typing import Literal
 
 from model_store.errors import InvalidRequest
 
-SERVICES = ("classifier", "numbers", "models", "visionapi", "aivoice", "feedback")
+SERVICES = ("classifier", "numbers", "fingers", "models", "visionapi", "aivoice", "feedback")
 # Hands the settings from the command to the processes that answer.
 WORKER_CONFIG_VARIABLE = "EASEL_ADAPTER_WORKER_CONFIG"
 

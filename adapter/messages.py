@@ -17,6 +17,11 @@ class Say(Enum):
     """Every sentence, keyed by what it is about."""
 
     RECOGNISED = ("The drawing was recognised.", "그림을 알아봤어요.")
+    COUNTED = ("The fingers were counted.", "손가락을 세었어요.")
+    NO_HAND = (
+        "No hand was found. Please show one hand, all of it, with some room around it.",
+        "손을 찾지 못했어요. 한 손을 여백을 두고 전부 보여 주세요.",
+    )
     TAGGED = ("This is what the picture shows.", "사진에서 이런 것을 찾았어요.")
     TAGGED_IN_PART = (
         "This is what could be found out for now; not everybody could be asked.",

@@ -9,7 +9,7 @@ turned, near and far.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,25 @@ _TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose
 Float = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
-See = Callable[[UInt8], tuple[Float, Float]]
-"""Runs the model: ``uint8[N, size, size, 3]`` to landmarks ``float32[N, 63]`` (x, y and depth of
-each) and presence ``float32[N, 1]``."""
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the model says of N pictures.
+
+    Attributes:
+        landmarks: X, y and depth of each, in pixels of its input: ``float32[N, 63]``.
+        presence: How sure it is of a hand, 0 to 1: ``float32[N, 1]``.
+        handedness: How sure it is that the hand is a right one, 0 to 1, unless the picture is
+            that of a mirror: ``float32[N, 1]``.
+    """
+
+    landmarks: Float
+    presence: Float
+    handedness: Float
+
+
+See = Callable[[UInt8], Seen]
+"""Runs the model on ``uint8[N, size, size, 3]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +66,15 @@ class Hand:
     Attributes:
         presence: How sure the model is that there is a hand, 0 to 1.
         raised: Which fingers are up, in the order of ``FINGERS``.
+        points: X, y and depth of the landmarks in the picture's pixels: ``float32[21, 3]``.  Some
+            may be beyond its edges.
+        is_right: How sure the model is that this is a right hand, 0 to 1; often it is not.
     """
 
     presence: float
     raised: tuple[bool, ...]
+    points: Float
+    is_right: float = 0.5
 
     @property
     def count(self) -> int | None:
@@ -76,12 +97,15 @@ def look(picture: Image.Image, see: See, size_px: int) -> Hand:
     side = max(picture.size)
     square = ImageOps.pad(picture, (side, side), color="white")
     turned = [square, *(square.transpose(turn) for turn in _TURNS)]
-    landmarks, presence = see(_batch(turned, size_px))
-    surest = np.argsort(-presence[:, 0])[:_TRIES]
-    found = Hand(0.0, (False,) * len(FINGERS))
+    seen = see(_batch(turned, size_px))
+    surest = np.argsort(-seen.presence[:, 0])[:_TRIES]
+    found = Hand(0.0, (False,) * len(FINGERS), np.zeros((LANDMARKS, 3), np.float32))
     for turn in surest:
-        points = _points(landmarks[turn]) * (side / size_px)
-        found = max(found, _closer(turned[turn], points, see, size_px), key=lambda h: h.presence)
+        points = _points(seen.landmarks[turn])[:, :2] * (side / size_px)
+        closer = _closer(turned[turn], points, see, size_px)
+        if closer.presence > found.presence:
+            upright = _turned_back(closer.points, int(turn), side)
+            found = replace(closer, points=upright - _padding(picture, side))
         if found.presence >= MIN_PRESENCE:
             break
     return found
@@ -89,10 +113,27 @@ def look(picture: Image.Image, see: See, size_px: int) -> Hand:
 
 def _closer(picture: Image.Image, points: Float, see: See, size_px: int) -> Hand:
     """What is seen of the hand at *points* and of its mirror image, on average."""
-    near = cut(picture, points, size_px)
-    landmarks, presence = see(_batch([near, ImageOps.mirror(near)], size_px))
-    measured = np.mean([measure(_points(row)) for row in landmarks], axis=0)
-    return Hand(float(presence.mean()), raised(measured))
+    frame = _frame(points)
+    near = _cut(picture, frame, size_px)
+    seen = see(_batch([near, ImageOps.mirror(near)], size_px))
+    straight, mirrored = map(_points, seen.landmarks)
+    measured = np.mean([measure(straight[:, :2]), measure(mirrored[:, :2])], axis=0)
+    back = mirrored * (-1, 1, 1) + (size_px, 0, 0)
+    here = ((straight + back) / 2 / size_px).astype(np.float32)
+    is_right = float(seen.handedness[0, 0] + 1 - seen.handedness[1, 0]) / 2
+    return Hand(float(seen.presence.mean()), raised(measured), frame.to_picture(here), is_right)
+
+
+def _turned_back(points: Float, turn: int, side: int) -> Float:
+    """Points of a square that was turned by 90 degrees *turn* times, in the square as it was."""
+    x, y, depth = points.T
+    ways = ((x, y), (side - y, x), (side - x, side - y), (y, side - x))
+    return np.stack([*ways[turn], depth], axis=1).astype(np.float32)
+
+
+def _padding(picture: Image.Image, side: int) -> Float:
+    """How far the picture is from the left and top of its square."""
+    return np.array([(side - picture.width) // 2, (side - picture.height) // 2, 0], np.float32)
 
 
 def page(picture: Image.Image, size_px: int) -> UInt8:
@@ -131,6 +172,26 @@ def raised(measured: Float) -> tuple[bool, ...]:
 
 def cut(picture: Image.Image, points: Float, size_px: int) -> Image.Image:
     """The upright square around the hand at *points*, *size_px* wide; white beyond the edges."""
+    return _cut(picture, _frame(points), size_px)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A square in a picture: its upper left corner, and its two sides from there."""
+
+    corner: Float
+    across: Float
+    down: Float
+
+    def to_picture(self, points: Float) -> Float:
+        """Points of the square, whose side is 1, with their depth: ``float32[N, 3]``."""
+        flat = points[:, :1] * self.across + points[:, 1:2] * self.down + self.corner
+        depth = points[:, 2:] * np.linalg.norm(self.across)
+        return np.concatenate([flat, depth], axis=1).astype(np.float32)
+
+
+def _frame(points: Float) -> _Frame:
+    """The upright square around the hand at *points*."""
     up = (points[5] + points[13]) / 4 + points[9] / 2 - points[_WRIST]
     length = float(np.linalg.norm(up))
     up = up / length if length else np.array([0.0, -1.0], np.float32)
@@ -140,8 +201,12 @@ def cut(picture: Image.Image, points: Float, size_px: int) -> Image.Image:
     side = max(float(np.ptp(across)), float(np.ptp(along)), 1.0)
     middle = right * (across.min() + across.max()) / 2 + up * (along.min() + along.max()) / 2
     middle = middle + up * 0.1 * side  # the fingers are above, nothing is below the wrist
-    x, y = right * _ROOM * side / size_px, -up * _ROOM * side / size_px
-    corner = middle - (x + y) * size_px / 2
+    x, y = (np.asarray(way * _ROOM * side, np.float32) for way in (right, -up))
+    return _Frame(middle - (x + y) / 2, x, y)
+
+
+def _cut(picture: Image.Image, frame: _Frame, size_px: int) -> Image.Image:
+    x, y, corner = frame.across / size_px, frame.down / size_px, frame.corner
     matrix = tuple(float(value) for value in (x[0], y[0], corner[0], x[1], y[1], corner[1]))
     return picture.transform(
         (size_px, size_px),
@@ -159,6 +224,6 @@ def _batch(pictures: Sequence[Image.Image], size_px: int) -> UInt8:
 
 
 def _points(landmarks: Float) -> Float:
-    """X and y of each landmark: ``float32[21, 2]``."""
-    points: Float = np.asarray(landmarks, np.float32).reshape(LANDMARKS, 3)[:, :2]
+    """X, y and depth of each landmark: ``float32[21, 3]``."""
+    points: Float = np.asarray(landmarks, np.float32).reshape(LANDMARKS, 3)
     return points

@@ -69,9 +69,9 @@ def both(picture: Image.Image) -> tuple[Image.Image, Image.Image]:
 def count(model: Running, picture: Image.Image) -> int | None:
     """How many fingers the published version sees; None for no hand."""
 
-    def see(pixels: hand.UInt8) -> tuple[hand.Float, hand.Float]:
+    def see(pixels: hand.UInt8) -> hand.Seen:
         outputs = model(pixels)
-        return outputs["landmarks"], outputs["presence"]
+        return hand.Seen(outputs["landmarks"], outputs["presence"], outputs["handedness"])
 
     return hand.look(picture, see, model.contract.size[0]).count
 

@@ -99,9 +99,14 @@ def test_a_closer_look_is_upright_and_holds_the_whole_hand(turn):
     assert abs(red[1] - blue[1]) < 30
 
 
-def answers(points: np.ndarray, presence: float) -> tuple[np.ndarray, np.ndarray]:
+def answers(points: np.ndarray, presence: float, right: float = 0.5) -> tuple[np.ndarray, ...]:
     depth = np.zeros((21, 1), np.float32)
-    return np.hstack([points, depth]).reshape(63), np.array([presence], np.float32)
+    landmarks = np.hstack([points, depth]).reshape(63)
+    return landmarks, np.array([presence], np.float32), np.array([right], np.float32)
+
+
+def seen(rows) -> hand.Seen:
+    return hand.Seen(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
 def test_the_surest_of_four_turns_is_looked_at_closer_as_it_is_and_in_a_mirror():
@@ -113,7 +118,7 @@ def test_the_surest_of_four_turns_is_looked_at_closer_as_it_is_and_in_a_mirror()
         rows = [answers(fist, 0.2), answers(open_hand, 0.9), answers(fist, 0.1), answers(fist, 0.0)]
         if len(batches) == 2:
             rows = [answers(open_hand, 1.0), answers(open_hand, 0.8)]
-        return np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
+        return seen(rows)
 
     found = hand.look(picture_of(open_hand), see, SIZE)
     assert [batch.shape for batch in batches] == [(4, SIZE, SIZE, 3), (2, SIZE, SIZE, 3)]
@@ -128,7 +133,7 @@ def test_the_surest_of_four_turns_is_looked_at_closer_as_it_is_and_in_a_mirror()
 def test_what_is_hardly_a_hand_has_no_number():
     def see(pixels):
         rows = [answers(landmarks((True,) * 5), 0.4) for _ in pixels]
-        return np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
+        return seen(rows)
 
     assert hand.look(Image.new("RGB", (60, 40)), see, SIZE).count is None
 
@@ -147,7 +152,55 @@ def test_where_the_surest_turn_shows_no_hand_from_near_the_next_one_is_tried():
         batches.append(len(pixels))
         sure = [[0.3, 0.2, 0.9, 0.1], [0.1, 0.1], [0.9, 0.9]][len(batches) - 1]
         rows = [answers(points, presence) for presence in sure]
-        return np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
+        return seen(rows)
 
     assert hand.look(Image.new("RGB", (60, 60)), see, SIZE).count == 5
     assert batches == [4, 2, 2]
+
+
+def see_colours(points: np.ndarray):
+    """A model that finds a picture's red and blue by sight and knows how they lie to the rest."""
+
+    def see(pixels):
+        rows = []
+        for row in pixels.astype(int):
+            red = np.argwhere((row[..., 0] > 180) & (row[..., 2] < 90))
+            blue = np.argwhere((row[..., 2] > 180) & (row[..., 0] < 90))
+            if not len(red) or not len(blue):
+                rows.append(answers(points, 0.0))
+                continue
+            wrist, tip = red.mean(axis=0)[::-1] + 0.5, blue.mean(axis=0)[::-1] + 0.5
+            # The turn and size that bring the two points where they are, as complex numbers.
+            known = points[:, 0] + 1j * points[:, 1]
+            turn = (complex(*tip) - complex(*wrist)) / (known[12] - known[0])
+            there = complex(*wrist) + (known - known[0]) * turn
+            is_upright = float(abs(np.angle(turn)) < 0.8)
+            rows.append(answers(np.stack([there.real, there.imag], axis=1), is_upright, 0.9))
+        return seen(rows)
+
+    return see
+
+
+@pytest.mark.parametrize("quarter", range(4))
+@pytest.mark.parametrize("size", [(400, 300), (300, 400), (360, 360)])
+def test_landmarks_are_where_they_are_in_the_whole_picture(quarter, size):
+    points = landmarks((True,) * 5)
+    points[[0, 12], 0] = 50  # a mirror leaves the middle where it is
+    picture = Image.new("RGB", size, "white")
+    picture.paste(picture_of(points).crop((0, 0, 130, 130)), (size[0] - 200, 60))
+    turned = picture.rotate(90 * quarter, expand=True)
+    found = hand.look(turned, see_colours(points), SIZE)
+    seen_at = {}
+    pixels = np.asarray(turned).astype(int)
+    seen_at[0] = np.argwhere((pixels[..., 0] > 180) & (pixels[..., 2] < 90)).mean(axis=0)[::-1]
+    seen_at[12] = np.argwhere((pixels[..., 2] > 180) & (pixels[..., 0] < 90)).mean(axis=0)[::-1]
+    for index, there in seen_at.items():
+        assert np.abs(found.points[index, :2] - there).max() < 2.5
+
+
+def test_left_and_right_are_told_by_the_hand_and_its_mirror_image_together():
+    def see(pixels):
+        sure = [0.5] * 4 if len(pixels) == 4 else [0.9, 0.3]
+        return seen([answers(landmarks((True,) * 5), 0.9, right) for right in sure])
+
+    assert hand.look(Image.new("RGB", (60, 60)), see, SIZE).is_right == pytest.approx(0.8)
