@@ -19,7 +19,7 @@ class AdapterConfig:
 
     Attributes:
         store: Folder of the model store; labels and input contracts are read from it.
-        model_server: Address of the model server, for models that `model_servers` does not name.
+        model_server: Address of the model server for models that `model_servers` does not name.
         model_servers: Which servers hold which model: [MODEL=]SCHEME://ADDRESS[;ADDRESS], and so on.
         model_server_ca: PEM file of who signs the model servers' certificates.
         model_server_certificate: PEM file of a certificate for servers that ask for one.

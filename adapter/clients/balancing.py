@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from adapter.clients.circle import Answered, Circle, Connect, Member
@@ -15,6 +16,8 @@ from model_store.errors import (
     ServerFailed,
     ServerUnreachable,
 )
+
+logger = logging.getLogger(__name__)
 
 # More would let one picture that ends servers end all of them.
 _ATTEMPTS = 3
@@ -45,10 +48,13 @@ class BalancedServers:
         answer = self._ask(model, asked, inputs, timeout_s)
         number = self._only or answer.version or version
         if number is None:
-            raise ServerFailed(
-                f"the server of {model} does not say which version answered; "
-                f"write in model_servers which one it is: {model}/VERSION=..."
+            logger.error(
+                "the server of %s does not say which version answered; "
+                "write in model_servers which one it is: %s/VERSION=...",
+                model,
+                model,
             )
+            raise ServerFailed(f"the server of {model} does not say which version answered")
         return Scores(number, answer.outputs)
 
     def _ask(self, model: str, version: int | None, inputs: Tensors, timeout_s: float) -> Answered:

@@ -18,7 +18,7 @@ from adapter.clients.tokens import TokenFile
 from adapter.clients.torchserve import TorchServeClient
 from adapter.clients.torchserve_rest import TorchServeRestClient
 from adapter.ports import Scores, Tensors
-from model_store.errors import InvalidRequest
+from model_store.errors import InvalidRequest, ServableNotFound
 
 _NO_FILES = TlsFiles()
 _ALL = "model server"
@@ -30,16 +30,20 @@ class ModelServers:
     A worker forks before it opens anything, and calls on from there.
     """
 
-    def __init__(self, everyone: BalancedServers, own: Mapping[str, BalancedServers]) -> None:
-        """*own* are the servers of single models, *everyone* those of all others."""
-        self._everyone, self._own = everyone, own
-        self._named = {_ALL: everyone} | {f"{_ALL} of {name}": own[name] for name in sorted(own)}
+    def __init__(self, groups: Mapping[str | None, BalancedServers]) -> None:
+        """*groups* are the servers by model, and under None those of all other models."""
+        self._groups, self._everyone = groups, groups.get(None)
+        self._named = {
+            f"{_ALL} of {name}" if name else _ALL: servers for name, servers in groups.items()
+        }
 
     def predict(
         self, model: str, version: int | None, inputs: Tensors, *, timeout_s: float
     ) -> Scores:
         """See the port."""
-        servers = self._own.get(model, self._everyone)
+        servers = self._groups.get(model, self._everyone)
+        if servers is None:
+            raise ServableNotFound(f"no model server is configured for the model {model!r}")
         return servers.predict(model, version, inputs, timeout_s=timeout_s)
 
     def is_ready(self, *, timeout_s: float) -> bool:
@@ -53,8 +57,8 @@ class ModelServers:
             is_ready = servers.is_ready(timeout_s=timeout_s)
             return None if is_ready else "does not answer, or is still loading its models"
 
-        if len(self._named) == 1:
-            return {_ALL: reason(self._everyone)}
+        if len(self._named) == 1:  # without a thread
+            return {name: reason(servers) for name, servers in self._named.items()}
         with ThreadPoolExecutor(len(self._named)) as pool:
             return dict(zip(self._named, pool.map(reason, self._named.values()), strict=True))
 
@@ -67,7 +71,7 @@ class ModelServers:
 def open_servers(
     groups: Sequence[ServerGroup], tls: TlsFiles = _NO_FILES, token_file: str = ""
 ) -> ModelServers:
-    """One port over *groups*, of which one is for all models; connects to nothing yet.
+    """One port over *groups*, of which one may be for all models; connects to nothing yet.
 
     Raises:
         InvalidRequest: The files of the encryption, or of the token, cannot be used.
@@ -89,9 +93,11 @@ def open_servers(
         "torchserve": lambda place: TorchServeClient(place, token),
         "torchserve+http": lambda place: TorchServeRestClient(place, token),
     }
-    opened = {
-        group.model: BalancedServers(group, tls if group.is_tls else None, clients[group.protocol])
-        for group in groups
-    }
-    everyone = opened.pop(None)
-    return ModelServers(everyone, {name: each for name, each in opened.items() if name})
+    return ModelServers(
+        {
+            group.model: BalancedServers(
+                group, tls if group.is_tls else None, clients[group.protocol]
+            )
+            for group in groups
+        }
+    )

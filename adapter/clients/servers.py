@@ -86,10 +86,10 @@ def parse_servers(entries: Sequence[str], default: str) -> tuple[ServerGroup, ..
     """Read ``model_servers``; ``model_server`` is the *default* where no entry is for all.
 
     Returns:
-        The group for all models first.
+        The group for all models first; without a default there may be none.
 
     Raises:
-        InvalidRequest: One cannot be understood, or two are for the same model.
+        InvalidRequest: One cannot be understood, two are for the same model, or there is none.
     """
     groups: dict[str | None, ServerGroup] = {}
     for entry in entries:
@@ -101,7 +101,9 @@ def parse_servers(entries: Sequence[str], default: str) -> tuple[ServerGroup, ..
                 "join their addresses in one, with ; between them"
             )
         groups[group.model] = group
-    if None not in groups:
+    if not groups and not default:
+        raise InvalidRequest("there is no model server; set model_server or model_servers")
+    if None not in groups and default:
         groups[None] = parse_group(default if "://" in default else f"tfs://{default}")
     return tuple(sorted(groups.values(), key=lambda group: group.model or ""))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from tests.adapter.clients import sums
+from tests.adapter.clients.grpc_server import opened
 from tests.conformance.triton_server import CannotRun as NoTriton
 from tests.conformance.triton_server import triton_server
-from tests.support import running_server
+from tests.support import ROOT, free_port, running_server
 from tests.torchserve_server import CannotRun as NoTorchServe
 from tests.torchserve_server import torchserve as torchserve_server
 
@@ -26,6 +31,32 @@ def triton_sums(tmp_path_factory):
             yield server
     except NoTriton as reason:
         pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def kserve_sums(tmp_path_factory):
+    """The gRPC address of KServe's own server; the model has no versions there."""
+    default = ROOT / ".venv-kserve-client" / "bin" / "python"
+    python = Path(os.environ.get("EASEL_KSERVE_PYTHON", default))
+    if not python.exists():
+        pytest.skip("no environment for KServe; `make environments` makes it")
+    ports = [str(free_port()) for _ in range(2)]
+    log = tmp_path_factory.mktemp("kserve") / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [python, sums.KSERVE, *ports],
+            stdout=output,
+            stderr=output,
+            env={"PATH": "/usr/bin:/bin"},
+        ) as process,
+    ):
+        client = opened(f"oip://127.0.0.1:{ports[1]}")
+        while not client.is_ready(timeout_s=5):
+            assert process.poll() is None, log.read_text()
+        client.close()
+        yield f"127.0.0.1:{ports[1]}"
+        process.terminate()
 
 
 @pytest.fixture(scope="session")

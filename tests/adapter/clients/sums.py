@@ -17,13 +17,13 @@ from model_store.digests import digest_folder
 from model_store.manifest import Manifest
 from model_store.spec import DEFAULT_SIGNATURE, ModelVersion, Signature, TensorSpec
 from model_store.store import Store
-from tests.conformance.triton_server import ROOT
-from tests.support import save_graph
+from tests.support import ROOT, save_graph
 
 MODEL = "sums"
 IMAGE = TensorSpec("image", "uint8", (None, 2, 2, 1))
 SIGNATURE = Signature((IMAGE,), (TensorSpec("scores", "float32", (None, 2)),))
 LIVE, OTHER = 2, 1
+KSERVE = Path(__file__).with_name("kserve_sums.py")
 _TRITON = ROOT / "tests" / "conformance" / "triton_model.py"
 
 

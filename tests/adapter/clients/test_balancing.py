@@ -9,6 +9,8 @@ import grpc
 import numpy as np
 import pytest
 
+from adapter.clients.opening import open_servers
+from adapter.clients.servers import parse_servers
 from model_store import errors
 from model_store.spec import ModelVersion
 from tests.adapter.clients.grpc_server import TfsHandler, opened, serving
@@ -184,6 +186,15 @@ def test_models_are_asked_of_their_own_servers_and_health_names_each(handlers):
         assert reasons.pop("model server") is None
         assert "still loading" in reasons.pop("model server of cats")
         assert not client.is_ready(timeout_s=30)
+
+
+def test_a_model_without_a_server_is_not_found_and_nobody_is_missed(addresses):
+    groups = parse_servers([f"cats=tfs://{addresses[0]}"], "")
+    client = open_servers(groups)
+    with pytest.raises(errors.ServableNotFound, match="no model server is configured for the"):
+        ask(client)
+    assert client.health(timeout_s=30) == {"model server of cats": None}
+    client.close()
 
 
 def test_a_name_is_looked_up_to_all_its_addresses(handlers):

@@ -47,12 +47,13 @@ def test_the_version_is_read_out_of_its_text(handler, address, said, number):
 
 @pytest.mark.parametrize("said", ["", "main", "0", "1.2", "-1", "v3"])
 def test_a_server_without_numbers_answers_with_the_version_that_was_asked_for(
-    handler, address, said
+    handler, address, said, caplog
 ):
     handler.version = said
     assert ask(address, 1).version == 1
-    with pytest.raises(errors.ServerFailed, match="write in model_servers .* numbers/VERSION="):
+    with pytest.raises(errors.ServerFailed, match="does not say which version answered"):
         ask(address)
+    assert "write in model_servers which one it is: numbers/VERSION=" in caplog.text
 
 
 def test_a_server_without_numbers_may_be_told_which_version_it_has(handler, address):

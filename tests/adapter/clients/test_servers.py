@@ -70,6 +70,12 @@ def test_the_default_is_for_models_that_no_entry_names():
     assert [str(group) for group in parse_servers(["oip://d:3"], "serving:8500")] == ["oip://d:3"]
 
 
+def test_without_a_default_only_models_with_an_entry_have_a_server():
+    assert [str(group) for group in parse_servers(["a=oip://b:1"], "")] == ["a=oip://b:1"]
+    with pytest.raises(InvalidRequest, match="set model_server or model_servers"):
+        parse_servers([], "")
+
+
 @pytest.mark.parametrize(
     ("entry", "remedy"),
     [
