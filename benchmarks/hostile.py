@@ -191,6 +191,7 @@ PICTURES: Mapping[str, Callable[[], bytes]] = {
     "BMP, says 50000 x 50000": lambda: _bmp(0, b"", 50_000, 50_000),
     "BMP, says 4000 x 4000, has none": lambda: _bmp(0, b""),
     "BMP, five million ends of line": lambda: _bmp(1, _filled(b"\0\0")),
+    "BMP, 4000 rows of one pixel": lambda: _bmp(1, b"\1\1\0\0" * 4000),
     "BMP, runs of one pixel": lambda: _bmp(1, _filled(b"\1\1")),
     "AVIF, says 60000 x 60000": lambda: avif(sequence_header(64, 48), 60_000, 60_000),
     "AVIF, its stream says 16000 x 16000": lambda: avif(sequence_header(16_000, 16_000)),

@@ -11,16 +11,17 @@ MARKS = (b"BM",)
 
 _OLD_HEADER_BYTES = 12
 _NEWER_HEADERS = (40, 52, 56, 64, 108, 124)
-_PLAIN, _RUNS_OF_8, _RUNS_OF_4, _MASKS = range(4)
-# Pillow unpacks runs in Python: a microsecond for two bytes.
+_PLAIN, _MASKS = 0, 3
+# Pillow unpacks runs in Python: a microsecond for two bytes, and for each pixel it fills up.
 _MAX_RUN_BYTES = 64 * 1024
+_MAX_RUN_PIXELS = 512 * 512
 
 
 def read_bmp(data: bytes, limits: ImageLimits) -> Still:
     """Read the header of a BMP.
 
     Raises:
-        BadImage: It is damaged, shorter than its pixels, or long and packed in runs.
+        BadImage: It is damaged, shorter than its pixels, or large and packed in runs.
         ImageTooLarge: It is beyond *limits*.
     """
     if len(data) < 26:
@@ -37,6 +38,6 @@ def read_bmp(data: bytes, limits: ImageLimits) -> Still:
     if compression in (_PLAIN, _MASKS):
         if (width * bits + 31) // 32 * 4 * abs(height) > len(data):
             raise cut_short()
-    elif compression in (_RUNS_OF_8, _RUNS_OF_4) and len(data) > _MAX_RUN_BYTES:
-        raise BadImage("the BMP is long and packed in runs; save it as PNG and send that")
+    elif len(data) > _MAX_RUN_BYTES or width * abs(height) > _MAX_RUN_PIXELS:
+        raise BadImage("the BMP is large and packed; save it as PNG and send that")
     return Still("BMP", width, abs(height), data)

@@ -19,8 +19,9 @@ _PROBE = (8, 8)
 def compose(image: Image.Image, contract: ImageContract) -> Image.Image:
     """Show *image* on the contract's background, in the contract's mode.
 
-    It comes back as it is where nothing has to be changed: the largest are not copied.  What is transparent shows the background before anything is resized: no colour that
-    nobody sees gets into the pixels beside it.
+    What is transparent shows the background before anything is resized: no colour that
+    nobody sees gets into the pixels beside it.  A picture that is so already comes back as it
+    is: the largest are not copied.
     """
     if image.mode.startswith("I"):
         image = _narrowed(image)

@@ -23,6 +23,7 @@ _APP0, _EXIF, _ADOBE = 0xE0, 0xE1, 0xEE
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 # Each scan of a progressive picture is a pass over all of it; programs write up to twenty.
 _MAX_SCANS = 100
+_MAX_SCANS_AT_THE_LIMIT = 25
 # Nothing codes a block of 64 pixels in less than one bit.
 _PIXELS_A_BYTE = 64 * 8
 
@@ -55,7 +56,7 @@ def read_jpeg(data: bytes, limits: ImageLimits) -> Still:
         check_parts(parts)
     check_size(*size, limits)
     scans = data[start - 2 :]
-    _check_scans(scans, *size)
+    _check_scans(scans, size[0] * size[1], limits)
     kept.append(scans)
     return Still("JPEG", *size, b"".join(kept), read_orientation(exif))
 
@@ -96,11 +97,10 @@ def _is_needed(marker: int, segment: bytes) -> bool:
     return marker in _FRAMES or marker in _TABLES
 
 
-def _check_scans(scans: bytes, width: int, height: int) -> None:
+def _check_scans(scans: bytes, pixels: int, limits: ImageLimits) -> None:
+    most = min(_MAX_SCANS, _MAX_SCANS_AT_THE_LIMIT * limits.max_pixels // pixels)
     # Within a scan 0xFF is always followed by zero: what looks like a scan's marker is one.
-    if scans.count(bytes([0xFF, _SOS])) > _MAX_SCANS:
-        raise ImageTooLarge(
-            f"the JPEG has more than {_MAX_SCANS} scans; save it again and send a smaller one"
-        )
-    if len(scans) * _PIXELS_A_BYTE < width * height:
+    if scans.count(bytes([0xFF, _SOS])) > most:
+        raise ImageTooLarge(f"the JPEG has more than {most} scans; save it as PNG and send that")
+    if len(scans) * _PIXELS_A_BYTE < pixels:
         raise cut_short()

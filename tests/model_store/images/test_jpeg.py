@@ -115,6 +115,10 @@ def test_as_many_scans_as_any_program_writes_are_read():
     assert np.abs(shown(data) - np.asarray(PICTURE)).mean() < 6
     with pytest.raises(ImageTooLarge, match="more than 100 scans"):
         shown(data[:-2] + last * 100 + data[-2:])
+    at_the_limit = ImageLimits(max_pixels=32 * 24)
+    read_jpeg(data[:-2] + last * 15 + data[-2:], at_the_limit)
+    with pytest.raises(ImageTooLarge, match="more than 25 scans"):
+        read_jpeg(data[:-2] + last * 16 + data[-2:], at_the_limit)
 
 
 def test_less_data_than_one_bit_for_each_block_is_refused_before_decoding():
