@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     # What is wrong with them is told here and not by every worker.
-    build_parts(settings, credentials=find_credentials(os.environ, Path.home()))
+    build_parts(settings, credentials=find_credentials(os.environ))
     _check(settings.access)
     check_free(config.host, config.port, "stop that program or choose another with --port")
     os.environ[WORKER_CONFIG_VARIABLE] = to_json(settings)

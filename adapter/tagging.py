@@ -92,7 +92,7 @@ class Tagger:
         except InvalidRequest:
             raise
         except EaselError as error:
-            logger.info("tags without our own model: %s", error)
+            logger.debug("tags without our own model: %s", error)
             return error
 
 
@@ -104,7 +104,7 @@ def _result(looking: Future[WebFindings] | None, deadline: Deadline) -> WebFindi
     except TimeoutError:
         return ServiceUnavailable("Google Cloud Vision did not answer in time")
     except EaselError as error:
-        logger.info("tags without the web: %s", error)
+        logger.debug("tags without the web: %s", error)
         return error
 
 

@@ -9,7 +9,6 @@ import argparse
 import gc
 import logging
 import os
-from pathlib import Path
 
 from adapter.app import create_app
 from adapter.cloud.credentials import find_credentials
@@ -23,7 +22,7 @@ _settings = (
     if WORKER_CONFIG_VARIABLE in os.environ
     else read_sections(Settings, "adapter", argparse.Namespace(config=None), os.environ)
 )
-app = create_app(build_parts(_settings, credentials=find_credentials(os.environ, Path.home())))
+app = create_app(build_parts(_settings, credentials=find_credentials(os.environ)))
 # What is there now stays: a full collection would look at all of it, in the middle of a request.
 gc.collect()
 gc.freeze()

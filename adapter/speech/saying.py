@@ -86,7 +86,7 @@ class Saying:
         except EaselError as error:
             if not here:
                 raise
-            logger.warning("only the voices of this machine are listed: %s", error)
+            logger.debug("only the voices of this machine are listed: %s", error)
             return Voices(here, (DEGRADED,))
 
     def _say_here(self, utterance: Utterance, deadline: Deadline) -> Said:
@@ -100,7 +100,7 @@ class Saying:
     def _stand_in(self, utterance: Utterance, deadline: Deadline, failed: EaselError) -> Said:
         if self.local is None:
             raise failed
-        logger.warning("the engine on this machine speaks instead: %s", failed)
+        logger.debug("the engine on this machine speaks instead: %s", failed)
         try:
             said = self._say_here(replace(utterance, voice=None), deadline)
         except EaselError:

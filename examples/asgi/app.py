@@ -21,7 +21,7 @@ config = AdapterConfig(
     model_server=os.environ.get("EASEL_ADAPTER_MODEL_SERVER", "127.0.0.1:8500"),
 )
 feedback = FeedbackConfig(log=os.environ.get("EASEL_FEEDBACK_LOG", ""))
-google = find_credentials(os.environ, Path.home())
+google = find_credentials(os.environ)
 parts = build_parts(Settings(config, feedback=feedback), credentials=google)
 easel = WSGIMiddleware(create_app(parts), workers=config.threads)
 

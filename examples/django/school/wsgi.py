@@ -4,7 +4,6 @@ The dispatcher moves the prefix from PATH_INFO to SCRIPT_NAME, by which Easel kn
 """
 
 import os
-from pathlib import Path
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -18,6 +17,6 @@ from adapter.wiring import build_parts
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "school.settings")
 django = get_wsgi_application()
 easel_settings = Settings(AdapterConfig(**settings.EASEL))
-google = find_credentials(os.environ, Path.home())
+google = find_credentials(os.environ)
 easel = create_app(build_parts(easel_settings, credentials=google))
 application = DispatcherMiddleware(django, {"/easel": easel})

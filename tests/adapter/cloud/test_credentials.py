@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from adapter.cloud.credentials import find_credentials
+from tests.support import ROOT
 
 
 @pytest.fixture
@@ -46,3 +51,25 @@ def test_the_name_of_the_machine_says_whose_it_is(nowhere, product, is_googles):
     home, product_name = nowhere
     product_name.write_bytes(product.encode("utf-8", "surrogateescape"))
     assert (find_credentials({}, home, product_name) is not None) is is_googles
+
+
+AS_A_STRANGER = """
+import os, pwd
+from adapter.cloud.credentials import find_credentials
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(12345)
+    os.setuid(12345)
+print(find_credentials({"NO_GCE_CHECK": "true", **dict(os.environ)}))
+"""
+
+
+@pytest.mark.parametrize("home", ["/root", None])
+def test_a_user_without_a_home_or_in_anothers_has_none(home):
+    """As in containers: a number that the system does not know, and HOME of another."""
+    environ = {"PATH": os.environ["PATH"], **({"HOME": home} if home else {})}
+    done = subprocess.run(
+        [sys.executable, "-c", AS_A_STRANGER], cwd=ROOT, env=environ, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout == "None\n", done.stderr
