@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.util import Finalize
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 from adapter.config import FeedbackConfig
 from adapter.feedback.folder import Finish, rename
@@ -32,6 +32,8 @@ _RECORD_BYTES = 4096
 # A server gives its workers ten seconds to end.
 _CLOSE_S = 8.0
 _SETTLE_S = 1.0
+# In which another process has written what it answered a moment ago.
+_ELSEWHERE_S = 0.1
 
 
 @dataclass(slots=True)
@@ -94,7 +96,9 @@ class Recorder:
         """Which version answered; its name is empty where no model did, None if it is unknown."""
         folder = Path(self._config.log)
         found = find_answer(folder, request_id)
-        if found is None and self.settle():
+        if found is None:
+            self.settle()
+            Event().wait(_ELSEWHERE_S)
             found = find_answer(folder, request_id)
         return found
 

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "--against", metavar="VERSION", help="compare with this version, not with the log's answers"
     )
     made.add_argument("--limit", type=int, metavar="N", help="no more than the first N pictures")
-    made.add_argument("--parallel", type=int, default=8, help="pictures at a time (default: 8)")
+    made.add_argument("--parallel", type=int, default=16, help="pictures at a time (default: 16)")
     made.add_argument(
         "--timeout-s", type=float, default=30.0, help="seconds for each (default: 30)"
     )
