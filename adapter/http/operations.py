@@ -76,6 +76,7 @@ class Operation:
         scope: What a caller's key must allow; None for anybody.
         example: An answer as it really was given, for readers of the document.
         otherwise: Bodies that are no ``Failure``, by status.
+        is_kept: Whether the request log, where it is on, keeps what it answers to pictures.
         instances: For a path with parts: the operations that it stands for now, one for each
             value, so that the document has them by name.
     """
@@ -92,6 +93,7 @@ class Operation:
     scope: Scope | None = "predict"
     example: msgspec.Struct | None = None
     otherwise: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
+    is_kept: bool = True
     instances: Callable[[], Iterable[Operation]] = tuple
 
 

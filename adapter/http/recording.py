@@ -19,7 +19,7 @@ def recorded(service: Service, recorder: Recorder | None) -> Service:
         return service
     operations = [
         _recorded(operation, service.name, recorder)
-        if operation.takes is Takes.PICTURE
+        if operation.takes is Takes.PICTURE and operation.is_kept
         else operation
         for operation in service.operations
     ]

@@ -39,7 +39,11 @@ class Correction(msgspec.Struct, frozen=True):
         str, Meta(max_length=128, description="the answer's X-Request-Id, if it was logged")
     ] = ""
     base64_drawing: Annotated[
-        str, Meta(description="or the picture itself, as the services take it; needs model")
+        str,
+        Meta(
+            description="or the picture itself, as the services take it, with its model; "
+            "used where the log has not the answer"
+        ),
     ] = ""
     model: Annotated[
         str, Meta(max_length=128, description="which model the picture is for: model.name")
@@ -93,12 +97,12 @@ def correct(parts: Parts, limit: Rates, asked: Asked[Correction]) -> Noted:
     # Of all callers together: what is noted takes the place of what was noted before.
     limit.count("feedback")
     said, label = asked.options, _clean(asked.options.label)
-    if bool(said.request_id) == bool(said.base64_drawing):
-        raise InvalidRequest('send either "request_id" or "base64_drawing" with the label')
-    picture = decode_base64(said.base64_drawing) if said.base64_drawing else b""
-    model = _of_picture(parts, said, picture) if picture else _of_answer(parts.recorder, said)
+    answered = _find_answer(parts.recorder, said)
+    # The log has the picture of an answer that it has.
+    picture = b"" if answered is not None else decode_base64(said.base64_drawing)
+    model = answered or _of_picture(parts, said, picture)
     known = _is_known(parts, model, label)
-    request_id = said.request_id or asked.request_id
+    request_id = asked.request_id if answered is None else said.request_id
     record = Record(
         kind="feedback",
         request_id=request_id,
@@ -123,9 +127,12 @@ def _clean(label: str) -> str:
     return text
 
 
-def _of_answer(recorder: Recorder, said: Correction) -> ModelVersion:
-    found = recorder.find(said.request_id)
-    if found is None:
+def _find_answer(recorder: Recorder, said: Correction) -> ModelVersion | None:
+    """The version of the answer that is meant; None where it is about the picture sent along."""
+    if not said.request_id and not said.base64_drawing:
+        raise InvalidRequest('send "request_id", or "base64_drawing" and "model", with the label')
+    found = recorder.find(said.request_id) if said.request_id else None
+    if found is None and not said.base64_drawing:
         raise RecordNotFound(
             f"the request log has no answer {said.request_id!r}: it was not sampled, or is too "
             'old; send the picture itself as "base64_drawing", with "model"'

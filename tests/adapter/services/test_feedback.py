@@ -123,6 +123,23 @@ def test_a_picture_is_given_a_label_without_any_answer(client):
     assert response.get_json()["request_id"] == response.headers["X-Request-Id"]
 
 
+def test_with_both_the_answer_is_corrected_if_it_was_kept_and_else_the_picture(build, log):
+    client = build(log=str(log))
+    both = {"base64_drawing": DRAWING, "model": "numbers", "label": "3"}
+    kept = answer(client)
+    assert say(client, request_id=kept, **both).get_json()["request_id"] == kept
+    other = say(client, request_id="not kept", **both)
+    assert other.get_json()["request_id"] == other.headers["X-Request-Id"]
+    build.close()
+    pictures = [bool(one.image) for one in read_log(log, Passed()) if one.kind == "feedback"]
+    assert pictures == [False, True]
+
+
+def test_the_page_offers_corrections_where_they_are_kept(build, log):
+    assert b"POST /api/feedback" not in build().get("/").data
+    assert b"POST /api/feedback" in build(log=str(log)).get("/").data
+
+
 def test_words_that_the_version_does_not_have_are_noted_as_such(client):
     assert say(client, request_id=answer(client), label=" 고양이 ").get_json()["label"] == "고양이"
     assert say(client, request_id=answer(client), label="cat").get_json()["known"] is False
@@ -139,8 +156,9 @@ def test_koreans_are_thanked_in_korean(client):
     ("said", "complaint"),
     [
         ({}, "label"),
-        ({"label": "3"}, 'send either "request_id" or "base64_drawing"'),
-        ({"label": "3", "request_id": "x", "base64_drawing": "AAAA"}, "send either"),
+        ({"label": "3"}, 'send "request_id", or "base64_drawing" and "model"'),
+        ({"label": "3", "request_id": "x", "base64_drawing": "AAAA"}, '"model" is missing'),
+        ({"label": "3", "base64_drawing": "data:image/png;base64,", "model": "numbers"}, "image"),
         ({"label": "", "request_id": "x"}, "label"),
         ({"label": "  ", "request_id": "x"}, "must be a line of text"),
         ({"label": "a\nb", "request_id": "x"}, "must be a line of text"),
