@@ -80,8 +80,10 @@ def find_digits(picture: Image.Image, contract: ImageContract) -> Layout | None:
     return None if len(layout.pieces) == 1 and len(kept) == count else layout
 
 
-def cut_out(layout: Layout, piece: Piece, contract: ImageContract) -> Image.Image:
-    """The piece alone, on a page of its own with a margin."""
+def cut_out(
+    layout: Layout, piece: Piece, contract: ImageContract
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The piece alone, on a page of its own with a margin, and where the page's corner was."""
     ink = layout.ink
     margin = max(2, round(0.1 * piece.box.height))
     rows, columns = layout.parts.shape
@@ -107,7 +109,7 @@ def cut_out(layout: Layout, piece: Piece, contract: ImageContract) -> Image.Imag
     page = blank(contract, (mask.width + 2 * margin, mask.height + 2 * margin))
     drawn = ink.picture.crop((*corner, place.right, place.bottom))
     page.paste(drawn, (margin, margin), mask.crop((0, 0, *drawn.size)))
-    return page
+    return page, (corner[0] - margin, corner[1] - margin)
 
 
 def _is_plainly_one(cells: Bool) -> bool:

@@ -17,6 +17,7 @@ class Say(Enum):
     """Every sentence, keyed by what it is about."""
 
     RECOGNISED = ("The drawing was recognised.", "그림을 알아봤어요.")
+    EXPLAINED = ("This is what mattered for the answer.", "이 부분을 보고 답했어요.")
     COUNTED = ("The fingers were counted.", "손가락을 세었어요.")
     NO_HAND = (
         "No hand was found. Please show one hand, all of it, with some room around it.",

@@ -43,11 +43,13 @@ class Number:
     Attributes:
         reading: The number as a whole, the likeliest first, and who read it.
         digits: Line by line from left to right; empty where the drawing is one digit.
+        cut: Where what was read as digits was cut out; empty where the drawing was read whole.
         size: Width and height of the picture.
     """
 
     reading: Classification
     digits: tuple[Digit, ...] = ()
+    cut: tuple[Box, ...] = ()
     size: tuple[int, int] = (0, 0)
 
 
@@ -86,10 +88,11 @@ def read_number(
         for line in _chosen(layout, scores)
     ]
     digits = tuple(digit for line in lines for digit in line)
+    cut, size = tuple(digit.box for digit in digits), layout.ink.picture.size
     if len(digits) == 1:
-        return Number(Classification(model, digits[0].predictions))
+        return Number(Classification(model, digits[0].predictions), (), cut, size)
     ranked = tuple(islice(_readings(lines), _READINGS))
-    return Number(Classification(model, ranked), digits, layout.ink.picture.size)
+    return Number(Classification(model, ranked), digits, cut, size)
 
 
 def _rows(drawn: Image.Image, layout: Layout | None, contract: ImageContract) -> NDArray[Any]:
@@ -101,7 +104,7 @@ def _rows(drawn: Image.Image, layout: Layout | None, contract: ImageContract) ->
             "there is too much on the page to read it as digits; draw fewer, "
             'or say with "several": false that it is one'
         )
-    pages = (cut_out(layout, piece, contract) for piece in layout.pieces)
+    pages = (cut_out(layout, piece, contract)[0] for piece in layout.pieces)
     return np.stack([to_pixels(page, contract) for page in pages])
 
 

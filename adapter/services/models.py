@@ -17,6 +17,7 @@ from adapter.classify import is_classifier, rank, scores_of
 from adapter.http.operations import Asked, NoOptions, Operation, Service, Takes
 from adapter.messages import Say
 from adapter.parts import Parts
+from adapter.services.explaining import explain_with, explaining
 from adapter.services.listing import Described, ListedModels, describe, listed
 from adapter.services.recognising import Model, Prediction, TopK, ranking
 from model_store.errors import InvalidRequest, ServableNotFound, Unsupported
@@ -88,6 +89,12 @@ def build(parts: Parts) -> Service:
             every,
             replace(one, instances=lambda: _instances(parts, one, "describe")),
             replace(question, instances=lambda: _instances(parts, question, "ask")),
+            explaining(
+                "/api/models/<name>/explain",
+                "explain-model",
+                "Which parts of the picture a model's answer hangs on",
+                lambda asked: explain_with(parts, asked.path["name"], asked),
+            ),
         ),
     )
 

@@ -7,10 +7,13 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from adapter.explain import Question
+from adapter.explain_number import explain_number
 from adapter.http.operations import Asked, Operation, Service, Takes
 from adapter.messages import Say
 from adapter.number import Digit, read_number
 from adapter.parts import Parts
+from adapter.services.explaining import Explained, ExplainOptions, explaining, to_explained
 from adapter.services.recognising import (
     Model,
     Place,
@@ -76,7 +79,21 @@ def build(parts: Parts) -> Service:
         options=NumberOptions,
         example=_EXAMPLE,
     )
-    return Service("numbers", (operation,))
+    explained = explaining(
+        "/api/numbers/explain",
+        "explain-numbers",
+        "Which parts of the drawing mattered, for each digit",
+        lambda asked: explain_digits(parts, asked),
+    )
+    return Service("numbers", (operation, explained))
+
+
+def explain_digits(parts: Parts, asked: Asked[ExplainOptions]) -> Explained:
+    """Explain each digit of the picture; raises as ``explain_number`` does."""
+    options = asked.options
+    question = Question(MODEL, asked.picture, options.grid, options.label)
+    best, found = explain_number(parts.classifier, question, asked.deadline)
+    return to_explained(found, Prediction(best.label, best.score), asked.language)
 
 
 def read(parts: Parts, asked: Asked[NumberOptions]) -> ReadNumber:

@@ -35,6 +35,24 @@ def fit(picture: Image.Image, contract: ImageContract) -> Image.Image:
     return page
 
 
+def shown_by_cut(
+    whole: tuple[int, int], contract: ImageContract, short_side_px: int
+) -> tuple[float, float, float, float]:
+    """Which box of a picture of *whole* width and height is cut out by its shorter side."""
+    longest = _MAX_ASPECT * min(whole)
+    kept = (min(whole[0], longest), min(whole[1], longest))
+    left, top, _, _ = _middle(whole, kept)
+    resized = tuple(int(short_side_px * side / min(kept)) for side in kept)
+    box = _middle((resized[0], resized[1]), (contract.size[1], contract.size[0]))
+    across, along = kept[0] / resized[0], kept[1] / resized[1]
+    return (
+        left + box[0] * across,
+        top + box[1] * along,
+        left + box[2] * across,
+        top + box[3] * along,
+    )
+
+
 def _cut_from(picture: Image.Image, contract: ImageContract, short_side_px: int) -> Image.Image:
     """Resize by the shorter side, then cut out the middle; rounded as torchvision rounds."""
     longest = _MAX_ASPECT * min(picture.size)

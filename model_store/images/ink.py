@@ -24,6 +24,20 @@ def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -
     Raises:
         EmptyDrawing: No pixel differs from the page by more than the threshold.
     """
+    small, _, at = find_place(picture, contract, ink)
+    page = blank(contract, (contract.size[1], contract.size[0]))
+    page.paste(small, at)
+    return page
+
+
+def find_place(
+    picture: Image.Image, contract: ImageContract, ink: InkCentring
+) -> tuple[Image.Image, tuple[int, int, int, int], tuple[int, int]]:
+    """The scaled ink, which box of the picture it is, and where it belongs on the new page.
+
+    Raises:
+        EmptyDrawing: As in ``place_ink``.
+    """
     is_dark, is_ink = _on_page(picture, contract, ink)
     box = bounds(is_ink)
     if box is None:
@@ -39,9 +53,7 @@ def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -
     mass_x, mass_y = _centre_of_mass(np.asarray(_distance(small, contract)))
     left = min(max(round(width / 2 - mass_x), 0), width - small.width)
     top = min(max(round(height / 2 - mass_y), 0), height - small.height)
-    page = blank(contract, (width, height))
-    page.paste(small, (left, top))
-    return page
+    return small, box, (left, top)
 
 
 def find_ink(
