@@ -1,40 +1,59 @@
-"""One value for each process: gRPC channels have threads, and threads do not survive a fork."""
+"""Values that belong to one process: threads and connections do not survive a fork."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
 
 
 class PerProcess(Generic[T]):
-    """Makes its value on first use, and again in a forked process; thread-safe."""
+    """Makes a value on first use, and another one in each forked process."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         """Nothing is made yet."""
         self._make = make
         self._lock = threading.Lock()
-        self._made: tuple[int, T] | None = None
-        # A channel that was made before a fork must not be closed after it, not even by chance.
-        self._inherited: list[T] = []
+        self._value: T | None = None
+        _everywhere.add(self)
 
     def get(self) -> T:
-        """This process' value; a failure to make it is raised, and the next call tries again."""
-        made = self._made
-        if made is not None and made[0] == os.getpid():
-            return made[1]
-        with self._lock:
-            if self._made is not None and self._made[0] != os.getpid():
-                self._inherited.append(self._made[1])
-                self._made = None
-            if self._made is None:
-                self._made = (os.getpid(), self._make())
-            return self._made[1]
+        """This process' value."""
+        value = self._value
+        return self._made() if value is None else value
 
-    def made(self) -> T | None:
-        """This process' value if it has one."""
-        made = self._made
-        return made[1] if made is not None and made[0] == os.getpid() else None
+    def take(self) -> T | None:
+        """Give the value up, if there is one; the next ``get`` makes another."""
+        with self._lock:
+            value, self._value = self._value, None
+            return value
+
+    def _made(self) -> T:
+        with self._lock:
+            if self._value is None:
+                self._value = self._make()
+            return self._value
+
+    def forget(self) -> None:
+        """Leave the parent's value alone: it is not this process' to close."""
+        if self._value is not None:
+            _left_behind.append(self._value)
+        # A thread that does not exist here may have held the old one.
+        self._lock, self._value = threading.Lock(), None
+
+
+_everywhere: WeakSet[PerProcess[Any]] = WeakSet()
+# What a child was born with.  To let go of it would close what the parent still uses.
+_left_behind: list[Any] = []
+
+
+def _forget_all() -> None:
+    for each in list(_everywhere):
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -6,9 +6,9 @@ import logging
 import time
 
 from adapter.clients.circle import Answered, Circle, Connect, Member
-from adapter.clients.processes import PerProcess
 from adapter.clients.servers import ServerGroup
 from adapter.clients.tls import TlsFiles
+from adapter.per_process import PerProcess
 from adapter.ports import Scores, Tensors
 from model_store.errors import (
     DeadlineExceeded,

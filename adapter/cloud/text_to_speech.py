@@ -19,10 +19,8 @@ from google.cloud.texttospeech_v1.services.text_to_speech.transports import (
 
 from adapter.cloud.cache import Cache
 from adapter.cloud.calling import Guard
-from adapter.cloud.channel import open_channel
+from adapter.cloud.connection import Connection
 from adapter.cloud.endpoint import Endpoint
-from adapter.cloud.statuses import as_easel_errors
-from adapter.per_process import PerProcess
 from adapter.speech.spec import AudioFormat, Gender, Spoken, Utterance, Voice
 from model_store.errors import BadAnswer
 
@@ -52,12 +50,6 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    channel: grpc.Channel
-    client: TextToSpeechClient
-
-
-@dataclass(frozen=True, slots=True)
 class SpeechCaches:
     """What was spoken lately, and the list of voices; speech is paid for by the character."""
 
@@ -69,10 +61,9 @@ class GoogleSpeaker:
     """One project's speech; opens its channel on first use, and again after a fork."""
 
     def __init__(self, endpoint: Endpoint, guard: Guard, caches: SpeechCaches) -> None:
-        self._endpoint = endpoint
         self._guard = guard
         self._caches = caches
-        self._opened = PerProcess(self._open)
+        self._connection = Connection(SERVICE, endpoint, _to_client)
 
     def speak(self, utterance: Utterance, *, timeout_s: float) -> Spoken:
         """Say one text; see ``adapter.speech.spec.Speaker``."""
@@ -90,16 +81,10 @@ class GoogleSpeaker:
 
     def close(self) -> None:
         """Let go of this process' channel."""
-        if (opened := self._opened.made()) is not None:
-            opened.channel.close()
+        self._connection.close()
 
     def _run(self, call: Callable[[float], T], timeout_s: float) -> T:
         return self._guard.run(call, timeout_s=timeout_s)
-
-    def _open(self) -> _Opened:
-        channel = open_channel(self._endpoint)
-        transport = TextToSpeechGrpcTransport(channel=channel)
-        return _Opened(channel, TextToSpeechClient(transport=transport))
 
     def _synthesize(self, utterance: Utterance, timeout_s: float) -> Spoken:
         written = utterance.format or AudioFormat.MP3
@@ -111,19 +96,19 @@ class GoogleSpeaker:
                 audio_encoding=_ENCODINGS[written], speaking_rate=utterance.rate
             ),
         )
-        with as_easel_errors(SERVICE):
-            response = self._opened.get().client.synthesize_speech(
-                request=request, timeout=timeout_s, retry=None
-            )
+        response = self._connection.call(
+            lambda client: client.synthesize_speech(request=request, timeout=timeout_s, retry=None)
+        )
         if not response.audio_content:
             raise BadAnswer(f"{SERVICE} answered without audio")
         return Spoken(response.audio_content, written, language, utterance.voice or "")
 
     def _list(self, timeout_s: float) -> tuple[Voice, ...]:
-        with as_easel_errors(SERVICE):
-            response = self._opened.get().client.list_voices(
+        response = self._connection.call(
+            lambda client: client.list_voices(
                 request=types.ListVoicesRequest(), timeout=timeout_s, retry=None
             )
+        )
         found = (
             Voice(
                 voice.name,
@@ -134,6 +119,10 @@ class GoogleSpeaker:
             for voice in response.voices
         )
         return tuple(sorted(found, key=lambda voice: voice.name))
+
+
+def _to_client(channel: grpc.Channel) -> TextToSpeechClient:
+    return TextToSpeechClient(transport=TextToSpeechGrpcTransport(channel=channel))
 
 
 def spoken_bytes(spoken: Spoken) -> int:

@@ -10,7 +10,6 @@ import html
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import grpc
 from google.cloud.vision_v1 import types
@@ -19,10 +18,9 @@ from google.cloud.vision_v1.services.image_annotator.transports import ImageAnno
 
 from adapter.cloud.cache import Cache
 from adapter.cloud.calling import Guard
-from adapter.cloud.channel import open_channel
+from adapter.cloud.connection import Connection
 from adapter.cloud.endpoint import Endpoint
-from adapter.cloud.statuses import as_easel_errors, failure
-from adapter.per_process import PerProcess
+from adapter.cloud.statuses import failure
 from adapter.web_detection import Entity, Page, WebFindings
 from model_store.errors import BadAnswer
 
@@ -33,12 +31,6 @@ _MAX_TEXT = 300
 _MARKUP = re.compile(r"<[^<>]*>")
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    channel: grpc.Channel
-    client: ImageAnnotatorClient
-
-
 class GoogleWebDetector:
     """One project's web detection; opens its channel on first use, and again after a fork.
 
@@ -46,10 +38,9 @@ class GoogleWebDetector:
     """
 
     def __init__(self, endpoint: Endpoint, guard: Guard, cache: Cache[WebFindings]) -> None:
-        self._endpoint = endpoint
         self._guard = guard
         self._cache = cache
-        self._opened = PerProcess(self._open)
+        self._connection = Connection(SERVICE, endpoint, _to_client)
 
     def detect(self, picture: bytes, *, timeout_s: float) -> WebFindings:
         """Look for one picture; see ``adapter.web_detection.WebDetector``."""
@@ -61,24 +52,23 @@ class GoogleWebDetector:
 
     def close(self) -> None:
         """Let go of this process' channel."""
-        if (opened := self._opened.made()) is not None:
-            opened.channel.close()
-
-    def _open(self) -> _Opened:
-        channel = open_channel(self._endpoint)
-        transport = ImageAnnotatorGrpcTransport(channel=channel)
-        return _Opened(channel, ImageAnnotatorClient(transport=transport))
+        self._connection.close()
 
     def _ask(self, picture: bytes, timeout_s: float) -> WebFindings:
         feature = types.Feature(type_=types.Feature.Type.WEB_DETECTION, max_results=_MAX_RESULTS)
         request = types.AnnotateImageRequest(image=types.Image(content=picture), features=[feature])
-        with as_easel_errors(SERVICE):
-            batch = self._opened.get().client.batch_annotate_images(
+        batch = self._connection.call(
+            lambda client: client.batch_annotate_images(
                 requests=[request], timeout=timeout_s, retry=None
             )
+        )
         if len(batch.responses) != 1:
             raise BadAnswer(f"{SERVICE} answered for {len(batch.responses)} pictures, not for one")
         return read_findings(batch.responses[0])
+
+
+def _to_client(channel: grpc.Channel) -> ImageAnnotatorClient:
+    return ImageAnnotatorClient(transport=ImageAnnotatorGrpcTransport(channel=channel))
 
 
 def read_findings(response: types.AnnotateImageResponse) -> WebFindings:

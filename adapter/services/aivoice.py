@@ -189,11 +189,11 @@ def _is_of(tag: str, wanted: str) -> bool:
 
 
 _EXAMPLE = Speech(
-    audio="SUQzBAAAAAAAI1RTU0UAAAAP...",
+    audio="//OAxAAAAAAAAAAAAFhpbmc...",
     format=AudioFormat.MP3,
     media_type="audio/mpeg",
-    language="ko-KR",
-    voice="espeak-ko",
+    language="en-US",
+    voice="espeak-en-us",
     engine="local",
     degraded=(),
     msg=Say.SPOKEN.in_language("en"),

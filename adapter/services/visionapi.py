@@ -105,17 +105,17 @@ def _sentence(tagged: Tagged) -> Say:
 
 
 _EXAMPLE = Tags(
-    label="tabby cat",
-    score=0.93,
+    label="koala",
+    score=0.9321122169494629,
     predictions=(
-        TagPrediction("tabby cat", 0.93, ("vision", "tagging")),
-        TagPrediction("whiskers", 0.61, ("vision",)),
+        TagPrediction("koala", 0.9321122169494629, ("tagging",)),
+        TagPrediction("indri", 0.0043705240823328495, ("tagging",)),
     ),
-    best_guess="tabby cat",
-    entities=(Prediction("Tabby cat", 0.88), Prediction("Whiskers", 0.61)),
-    pages=(PageFound("https://example.org/cats", "Cats of the world"),),
-    similar=("https://example.org/cat.jpg",),
+    best_guess=None,
+    entities=(),
+    pages=(),
+    similar=(),
     model=Model("tagging", 1),
-    degraded=(),
-    msg=Say.TAGGED.in_language("en"),
+    degraded=("vision",),
+    msg=Say.TAGGED_IN_PART.in_language("en"),
 )

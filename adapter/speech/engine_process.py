@@ -10,6 +10,7 @@ It ends with its input.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import io
 import json
@@ -79,7 +80,7 @@ def _find() -> tuple[str, bytes | None]:
     try:
         import espeakng_loader  # noqa: PLC0415 - optional
     except ImportError:
-        return "libespeak-ng.so.1", None
+        return {"darwin": "libespeak-ng.1.dylib"}.get(sys.platform, "libespeak-ng.so.1"), None
     return espeakng_loader.get_library_path(), espeakng_loader.get_data_path().encode()
 
 
@@ -134,7 +135,8 @@ def serve(engine: Engine, source: BinaryIO, sink: BinaryIO) -> None:
 
 def main() -> None:
     """Serve on standard input and output; what libraries print goes to standard error."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+    with contextlib.suppress(ValueError, OSError):  # macOS does not know this limit
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -19,7 +19,19 @@ from adapter.speech.engine import Engine, Order, Sound
 from adapter.speech.spec import AudioFormat, Spoken, Utterance, Voice
 from model_store.errors import InvalidRequest, Overloaded
 
-COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("engine_process.py")))
+
+def python_of(executable: str, prefix: str) -> str:
+    """The interpreter: inside uWSGI and mod_wsgi, *executable* is the server itself."""
+    if Path(executable).name.startswith("python"):
+        return executable
+    return str(Path(prefix) / "bin" / "python3")
+
+
+COMMAND = (
+    python_of(sys.executable, sys.prefix),
+    "-I",
+    str(Path(__file__).with_name("engine_process.py")),
+)
 _WORDS_PER_MINUTE = 175
 
 
@@ -99,7 +111,7 @@ class LocalSpeaker:
 
     def close(self) -> None:
         """End this process' engine."""
-        if (turns := self._turns.made()) is not None:
+        if (turns := self._turns.take()) is not None:
             turns.engine.close()
 
 

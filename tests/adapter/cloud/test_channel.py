@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import grpc
@@ -18,6 +19,7 @@ from adapter.cloud.retry import RetryPolicy
 from adapter.cloud.vision import GoogleWebDetector, findings_bytes
 from adapter.web_detection import WebFindings
 from model_store import errors
+from tests.adapter.cloud.clocks import Clock
 from tests.adapter.cloud.google_services import (
     Authority,
     GoogleServices,
@@ -73,9 +75,9 @@ def detector(endpoint):
     yield from opened(endpoint)
 
 
-def opened(endpoint):
+def opened(endpoint, clock=time.monotonic):
     retries = RetryPolicy(sleep=lambda _: None)
-    guard = Guard(Breaker("Google Cloud Vision", BreakerPolicy()), retries, 30.0)
+    guard = Guard(Breaker("Google Cloud Vision", BreakerPolicy(), clock), retries, 30.0)
     detector = GoogleWebDetector(endpoint, guard, Cache(CachePolicy(0, 0.0), findings_bytes))
     try:
         yield detector
@@ -119,10 +121,18 @@ def test_credentials_that_are_refused_are_told_apart_and_not_asked_with_again(
     assert not google.asked
 
 
-def test_a_token_that_google_does_not_take_is_no_access(detector, google, account):
-    google.answer = only_for(set())
-    with pytest.raises(errors.AccessRefused):
-        detector.detect(b"1", timeout_s=20.0)
+def test_who_is_refused_comes_again_with_a_new_token_when_it_is_time(
+    endpoint, google, tokens, account
+):
+    google.answer, clock = only_for({"token-2"}), Clock()
+    for detector in opened(endpoint, clock):
+        with pytest.raises(errors.AccessRefused):
+            detector.detect(b"1", timeout_s=20.0)
+        with pytest.raises(errors.ServiceUnavailable, match="left alone"):
+            detector.detect(b"1", timeout_s=20.0)
+        clock.sleep(30.0)
+        assert detector.detect(b"1", timeout_s=20.0) == WebFindings()
+    assert len(tokens.assertions) == len(google.asked) == 2
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"type": "service_account"}'])

@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from adapter.speech.local import COMMAND, LocalSpeaker, formats_installed, is_installed
+from adapter.speech.local import (
+    COMMAND,
+    LocalSpeaker,
+    formats_installed,
+    is_installed,
+    python_of,
+)
 from adapter.speech.spec import AudioFormat, Utterance
 from model_store import errors
 from tests.adapter.speech.sound import listen
@@ -134,7 +140,7 @@ def test_markup_and_odd_characters_are_no_commands(speaker):
 
 
 def test_the_process_is_started_for_the_first_text_and_kept(own):
-    assert own._turns.made() is None
+    assert own._turns._value is None
     say(own)
     first = process_of(own)
     say(own, ENGLISH)
@@ -211,11 +217,11 @@ def test_a_program_that_is_not_there_is_unreachable(tmp_path):
 
 def test_a_forked_process_has_an_engine_of_its_own(own):
     say(own)
+    before = process_of(own).pid
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:  # nothing of pytest may run here
         try:
-            before = own._turns._made[1].engine._process.pid
             say(own)
             os.write(writer, b"own" if process_of(own).pid != before else b"shared")
             process_of(own).kill()
@@ -260,6 +266,17 @@ def test_a_speaker_that_is_thrown_away_takes_its_process_with_it():
     del speaker
     gc.collect()
     assert process.poll() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("executable", "python"),
+    [
+        ("/venv/bin/python3.11", "/venv/bin/python3.11"),
+        ("/usr/bin/uwsgi", "/venv/bin/python3"), ("", "/venv/bin/python3"),
+    ],
+)  # fmt: skip
+def test_the_interpreter_is_found_also_inside_other_programs(executable, python):
+    assert python_of(executable, "/venv") == python
 
 
 def test_what_is_installed_here_is_found():
