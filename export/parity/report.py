@@ -154,8 +154,8 @@ def from_json(value: Mapping[str, Any]) -> ParityReport:
 
 
 def own_versions() -> dict[str, str]:
-    """Of what compares: Easel, numpy, ONNX Runtime, Python and the machine."""
-    named = {name: version(name) for name in ("easel", "numpy", "onnxruntime")}
+    """Of what compares: Easel, numpy, ONNX Runtime, Pillow, Python and the machine."""
+    named = {name: version(name) for name in ("easel", "numpy", "onnxruntime", "pillow")}
     return named | {"python": platform.python_version(), "machine": platform.machine()}
 
 
