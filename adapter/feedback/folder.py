@@ -93,10 +93,13 @@ def create(folder: Path, now: datetime) -> OpenFile:
     count = 1
     while True:
         path = open_path(folder, now, os.getpid(), count)
-        # A killed process of the same number may have finished files of this second.
-        if not any(finished_path(path, suffix).exists() for suffix in (".jsonl", ".parquet")):
-            with suppress(FileExistsError):
-                return OpenFile(path, now)
+        with suppress(FileExistsError):
+            file = OpenFile(path, now)
+            # In another container a process of the same number may have finished one of this
+            # second: after ours is there, no other can get its name.
+            if not any(finished_path(path, suffix).exists() for suffix in (".jsonl", ".parquet")):
+                return file
+            file.close(rename)
         count += 1
 
 

@@ -1,8 +1,8 @@
 """What the log's files are called, which says all that has to be known of them.
 
-20261123T041011-4711-0001.jsonl      finished; the time of its first record, the process, a count
-.open-20261123T041011-4711-0002.jsonl being written by a process, which holds a lock on it
-answers.sqlite                       which version answered which request; see ``index``
+``20261123T041011-4711-0001.jsonl``: finished; when it was begun, by which process, a count.
+``.open-20261123T041011-4711-0002.jsonl``: being written by a process, which has a lock on it.
+``answers.sqlite``: which version answered which request; see ``index``.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ the process at most once a minute.  No message holds anything of a record.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from adapter.config import FeedbackConfig
 from adapter.feedback import folder as folders
 from adapter.feedback.folder import Finish, OpenFile
 from adapter.feedback.index import IndexWriter
+from adapter.feedback.names import INDEX
 from adapter.feedback.queue import ByteQueue
 from adapter.feedback.records import Answered, Record, encode_line, to_record, to_time
 
@@ -122,6 +124,9 @@ class Writer:
         self._file.append(line)
 
     def _opened_index(self) -> IndexWriter:
+        if self._index is not None and not (self._folder / INDEX).exists():
+            self._index.close()  # somebody has taken it away, which SQLite does not notice
+            self._index = None
         if self._index is None:
             self._index = IndexWriter(self._folder)
         return self._index
@@ -172,8 +177,7 @@ class Writer:
     def _tell(self, error: Exception) -> None:
         if self._clock() >= self._told + _TELL_S:
             self._told = self._clock()
-            # The error's words could hold a record's; those of the system hold a path only.
-            words = error.strerror if isinstance(error, OSError) else type(error).__name__
+            words = _words(error)
             logger.warning("the request log in %s cannot be written: %s", self._folder, words)
 
     def _tell_if_due(self) -> None:
@@ -187,3 +191,12 @@ class Writer:
 
     def _now(self) -> datetime:
         return to_time(self._clock())
+
+
+def _words(error: Exception) -> str | None:
+    """What is the matter; other errors' words than these could hold a record's."""
+    if isinstance(error, OSError):
+        return error.strerror
+    if isinstance(error, sqlite3.Error):
+        return f"{INDEX}, which may be deleted: {error}"
+    return type(error).__name__

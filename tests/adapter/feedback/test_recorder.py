@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapter.config import FeedbackConfig
+from adapter.feedback.folder import create, rename
 from adapter.feedback.reading import Passed, read_log
 from adapter.feedback.recorder import Recorder, build_recorder
+from adapter.feedback.records import encode_line
 from model_store.errors import InvalidRequest, Overloaded
 from model_store.spec import ModelVersion
 from tests.adapter.feedback.logs import WHEN, answered, record
@@ -212,7 +215,34 @@ def test_a_damaged_index_costs_the_index_only(open_recorder, config, caplog):
     assert recorder.find("r1") is None
     recorder.close()
     assert read(config) == ["r1"]
-    assert "cannot be written: DatabaseError" in caplog.text
+    assert "answers.sqlite, which may be deleted: file is not a database" in caplog.text
+
+
+def test_a_folder_that_is_taken_away_is_made_anew(open_recorder, config, clock):
+    recorder = open_recorder(file_s=60)
+    recorder.log(answered("r1"))
+    recorder.settle()
+    shutil.rmtree(config.log)
+    for request_id in ("r2", "r3"):
+        clock.at += 61
+        recorder.log(answered(request_id, at=clock.at))
+        recorder.settle()
+    recorder.log(answered("r4", at=clock.at))
+    recorder.close()
+    assert "r4" in read(config)
+    assert open_recorder().find("r4") == ModelVersion("numbers", 1)
+
+
+def test_two_processes_of_the_same_number_do_not_take_each_others_names(tmp_path):
+    first = create(tmp_path, WHEN)
+    second = create(tmp_path, WHEN)
+    for name, file in (("r1", first), ("r2", second)):
+        file.append(encode_line(record(name)))
+        file.close(rename)
+    third = create(tmp_path, WHEN)
+    third.append(encode_line(record("r3")))
+    third.close(rename)
+    assert [one.request_id for one in read_log(tmp_path, Passed())] == ["r1", "r2", "r3"]
 
 
 def test_parquet_is_written_where_it_is_asked_for(config):
