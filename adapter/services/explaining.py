@@ -74,6 +74,7 @@ def explaining(
         answer=Explained,
         takes=Takes.PICTURE,
         options=ExplainOptions,
+        is_kept=False,  # the picture's answer is kept already
     )
 
 

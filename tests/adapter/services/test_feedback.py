@@ -116,6 +116,13 @@ def test_the_answer_in_the_readme_is_the_real_one(client):
     assert say(client, **said).get_json() == {**json.loads(shown), "request_id": said["request_id"]}
 
 
+def test_an_explanation_is_no_answer_of_its_own(client, build, log):
+    answer(client)
+    assert client.post("/api/numbers/explain", data=encode(three())).status_code == 200
+    build.close()
+    assert [one.operation for one in read_log(log, Passed())] == ["recognise-numbers"]
+
+
 def test_a_picture_is_given_a_label_without_any_answer(client):
     response = say(client, base64_drawing=DRAWING, label="3", model="numbers")
     assert response.get_json()["known"] is True
