@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from adapter import pages
+from adapter.draining import Draining
 from adapter.http import docs, health
 from adapter.http import metrics as scrape
 from adapter.http.access_log import AccessLog
@@ -17,13 +18,18 @@ from adapter.http.metrics import Metrics
 from adapter.http.operations import Service
 from adapter.http.policies import Policies
 from adapter.http.recording import recorded
+from adapter.http.turns import Turns
 from adapter.parts import Parts
 from adapter.services import SERVICES, ops
 from model_store.errors import InvalidRequest
 
 
-def create_app(parts: Parts) -> Flask:
+def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
     """Put the application together; nothing is opened before the first request.
+
+    Args:
+        parts: What its services are made of.
+        draining: Becomes true when kept connections are to be left.
 
     Raises:
         InvalidRequest: A setting is wrong, or a service is asked for that does not exist.
@@ -40,10 +46,10 @@ def create_app(parts: Parts) -> Flask:
     metrics = Metrics()
     parts.outside.listeners.append(metrics.observe_outside)
     services = (*_chosen(parts), ops.build(parts), health.build(parts), scrape.build(metrics))
-    guard = read_guard(access)
+    guard, turns = read_guard(access), Turns(config.threads)
     for service in services:
         app.register_blueprint(
-            to_blueprint(recorded(service, parts.recorder), config.timeout_s, guard)
+            to_blueprint(recorded(service, parts.recorder), config.timeout_s, guard, turns)
         )
     # Feedback that is not kept is not offered to people; programs are told why.
     shown = [each for each in services if each.name != "feedback" or parts.recorder is not None]
@@ -60,6 +66,7 @@ def create_app(parts: Parts) -> Flask:
         cors=read_cors(access.allowed_origins, has_credentials=access.allow_credentials),
         metrics=metrics,
         log=AccessLog(access.log) if access.log else None,
+        draining=draining,
     )
     return app
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -15,10 +17,12 @@ from granian.log import LogLevels
 
 from adapter.cloud.credentials import find_credentials
 from adapter.config import WORKER_CONFIG_VARIABLE, AccessConfig, AdapterConfig, Settings
+from adapter.draining import ASK_S, DRAIN_VARIABLE, REFUSE_S, end_is_near
 from adapter.feedback.recorder import check_format
 from adapter.http.access_log import STDOUT
 from adapter.http.cors import read_cors
 from adapter.http.guard import read_guard
+from adapter.http.turns import READERS
 from adapter.services import SERVICES
 from adapter.wiring import build_parts
 from model_store.address import check_free
@@ -53,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         address=config.host,
         port=config.port,
         workers=config.workers,
-        blocking_threads=config.threads,
+        blocking_threads=config.threads + READERS,
         log_access=False,
         # A worker that is told to stop while it still starts does not hear it.
         workers_kill_timeout=_STOP_S,
@@ -61,7 +65,8 @@ def main(arguments: Sequence[str]) -> int:
         log_level=LogLevels.error,
     )
     server.on_startup(lambda: announce(config))
-    with _shared_counts():
+    with _shared_folder() as pipe:
+        _stop_gently(server, pipe)
         server.serve()
     return 0
 
@@ -77,17 +82,35 @@ def _check(config: AccessConfig) -> None:
 
 
 @contextmanager
-def _shared_counts() -> Iterator[None]:
-    """A folder in which worker processes share their counts, for prometheus_client's import."""
-    if METRICS_VARIABLE in os.environ:
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="easel-counts-") as folder:
-        os.environ[METRICS_VARIABLE] = folder
+def _shared_folder() -> Iterator[Path]:
+    """Where worker processes share their counts; yields the pipe that tells them of the end."""
+    with tempfile.TemporaryDirectory(prefix="easel-adapter-") as folder:
+        pipe = Path(folder) / "draining"
+        os.mkfifo(pipe)
+        # `prometheus_client` reads the first when it is imported.
+        ours = {METRICS_VARIABLE: folder} | os.environ | {DRAIN_VARIABLE: str(pipe)}
+        before = dict(os.environ)
+        os.environ.update(ours)
         try:
-            yield
+            yield pipe
         finally:
-            del os.environ[METRICS_VARIABLE]
+            for name in ours.keys() - before.keys():
+                del os.environ[name]
+
+
+def _stop_gently(server: Any, pipe: Path) -> None:
+    """Let a signal first empty the connections, and a second one end all at once."""
+    stop = server.signal_handler_interrupt
+    later = threading.Timer(ASK_S + REFUSE_S, stop)
+
+    def begin(*_: object) -> None:
+        if later.is_alive():
+            stop()
+        else:
+            end_is_near(pipe)
+            later.start()
+
+    server.signal_handler_interrupt = begin
 
 
 def announce(config: AdapterConfig) -> None:

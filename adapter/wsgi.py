@@ -9,10 +9,12 @@ import argparse
 import gc
 import logging
 import os
+from pathlib import Path
 
 from adapter.app import create_app
 from adapter.cloud.credentials import find_credentials
 from adapter.config import WORKER_CONFIG_VARIABLE, Settings
+from adapter.draining import DRAIN_VARIABLE, Draining
 from adapter.wiring import build_parts
 from model_store.settings import from_json, read_sections
 
@@ -22,7 +24,11 @@ _settings = (
     if WORKER_CONFIG_VARIABLE in os.environ
     else read_sections(Settings, "adapter", argparse.Namespace(config=None), os.environ)
 )
-app = create_app(build_parts(_settings, credentials=find_credentials(os.environ)))
+_draining = Draining()
+if DRAIN_VARIABLE in os.environ:
+    _draining.listen(Path(os.environ[DRAIN_VARIABLE]))
+_parts = build_parts(_settings, credentials=find_credentials(os.environ))
+app = create_app(_parts, _draining)
 # What is there now stays: a full collection would look at all of it, in the middle of a request.
 gc.collect()
 gc.freeze()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from adapter.draining import Draining
 from adapter.http.access_log import AccessLog
 from adapter.http.cors import Cors
 from adapter.http.exchange import ID_HEADER, TRACE_HEADER, Exchange, begin
@@ -31,6 +32,7 @@ class Front:
         cors: Which pages of other origins may call; None for none.
         metrics: Counts every request.
         log: Gets a line for each; None for no log.
+        draining: True while kept connections are to be left.
     """
 
     app: WSGIApplication
@@ -38,6 +40,7 @@ class Front:
     cors: Cors | None
     metrics: Metrics
     log: AccessLog | None
+    draining: Draining | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -68,6 +71,8 @@ class Front:
             headers.extend(note.allowance.headers())
         if self.cors is not None:
             self.cors.add(environ, headers)
+        if self.draining:
+            headers.append(("Connection", "close"))
         self.metrics.observe(note)
         if self.log is not None:
             self.log.write(environ, note, status, headers)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import select
 import signal
+import socket
 import threading
 import time
 import urllib.request
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 
@@ -141,3 +144,26 @@ def test_no_request_is_lost_when_both_are_told_to_stop(ports):
         callers.join()
     assert up.returncode == 0, output
     assert set(callers.outcomes) == {"200"}
+
+
+def begin_only(port):
+    """A request whose body never comes."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection.sendall(b"POST /api/numbers HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n{")
+    return connection
+
+
+def test_bodies_that_never_come_keep_nobody_else_from_an_answer(ports):
+    with ExitStack() as stack:
+        read_until(stack.enter_context(serving(ports)), "easel serve: ")
+        stack.enter_context(adapting(ports, "--workers", "1", "--threads", "1"))
+        wait_until_ready(ports["http"])
+        slow = [stack.enter_context(begin_only(ports["http"])) for _ in range(40)]
+        # Some are refused in the end, as one caller has not all threads.
+        readable, _, _ = select.select(slow, [], [], 20)
+        assert readable[0].recv(99).startswith(b"HTTP/1.1 429 ")
+        other = http.client.HTTPConnection(
+            "127.0.0.1", ports["http"], timeout=20, source_address=("127.0.0.2", 0)
+        )
+        assert ask(other).status == 200
+        other.close()

@@ -1,0 +1,88 @@
+"""Who reads and who works at a time in a process.
+
+Reading a body takes a thread for as long as its sender likes, and nothing can end it: so
+there are many threads that read, few that work, and one caller has not all of the former.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+
+from adapter.deadline import Deadline
+from model_store.errors import Overloaded, RateLimited
+
+# Threads of a process beyond those that work: most are for bodies that come slowly.
+READERS = 60
+_EACH = 32
+_TOGETHER = 52
+# Bodies that are there already are read long before this is over.
+_PATIENCE_S = 1.0
+
+
+class Turns:
+    """The turns of one process."""
+
+    def __init__(self, working: int, patience_s: float = _PATIENCE_S) -> None:
+        """Let *working* requests at a time do what takes a core.
+
+        Args:
+            working: How many.
+            patience_s: How long a body waits until it may be read.
+        """
+        # Tokens in a queue: in C, and so a third of what a Semaphore takes.
+        self._tokens: SimpleQueue[None] = SimpleQueue()
+        for _ in range(working):
+            self._tokens.put(None)
+        self._patience_s = patience_s
+        self._changed = threading.Condition(threading.Lock())
+        self._reading: Counter[str] = Counter()
+        self._together = 0
+
+    @contextmanager
+    def reading(self, caller: str) -> Iterator[None]:
+        """While a body of *caller* is read.
+
+        Raises:
+            RateLimited: Too many of the caller's bodies are unfinished.
+            Overloaded: Too many of all callers are.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._may_read(caller), self._patience_s):
+                if self._reading[caller] >= _EACH:
+                    raise RateLimited("too many of your requests are unfinished; send them whole")
+                raise Overloaded("too many requests are unfinished; try again")
+            self._reading[caller] += 1
+            self._together += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._together -= 1
+                self._reading[caller] -= 1
+                if not self._reading[caller]:
+                    del self._reading[caller]
+                self._changed.notify_all()
+
+    def _may_read(self, caller: str) -> bool:
+        # Not a subscript: who is refused is not remembered.
+        return self._together < _TOGETHER and self._reading.get(caller, 0) < _EACH
+
+    @contextmanager
+    def working(self, deadline: Deadline) -> Iterator[None]:
+        """While a request is answered that was read.
+
+        Raises:
+            Overloaded: It was not its turn before the deadline.
+        """
+        try:
+            self._tokens.get(timeout=deadline.left_s())
+        except Empty as error:
+            raise Overloaded("too many requests at once; try again") from error
+        try:
+            yield
+        finally:
+            self._tokens.put(None)
