@@ -31,11 +31,10 @@ def open_channel(place: Place) -> grpc.Channel:
     Raises:
         InvalidRequest: A file of the encryption cannot be read.
     """
-    options = (*_OPTIONS, ("grpc.default_authority", _authority(place)))
+    options = (*_OPTIONS, ("grpc.default_authority", place.authority))
     if place.tls is None:
         return grpc.insecure_channel(_target(place), options)
-    name = "localhost" if place.address.is_socket_file else place.address.host
-    options = (*options, ("grpc.ssl_target_name_override", name))
+    options = (*options, ("grpc.ssl_target_name_override", place.name))
     return grpc.secure_channel(_target(place), grpc_credentials(place.tls), options)
 
 
@@ -45,8 +44,3 @@ def _target(place: Place) -> str:
     if ":" in place.ip:
         return f"ipv6:[{place.ip}]:{place.address.port}"
     return f"ipv4:{place.ip}:{place.address.port}"
-
-
-def _authority(place: Place) -> str:
-    """What proxies route by: the name, not what it was looked up to."""
-    return "localhost" if place.address.is_socket_file else str(place.address)

@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import httptools
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 _KEPT = 64
+# A machine that is not there says nothing: another one may still answer in time.
+_CONNECT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class HttpAnswer:
     body: bytes
 
 
+def to_lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Headers as they are sent; names and values of printable ASCII."""
+    return b"".join([b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in headers])
+
+
 class HttpClient:
     """One place; any number of threads may ask.  Belongs to the process that made it."""
 
@@ -53,14 +60,13 @@ class HttpClient:
         """
         self._place = place
         self._tls = None if place.tls is None else http_context(place.tls)
-        name = "localhost" if place.address.is_socket_file else str(place.address)
-        self._host = name.encode()
+        self._host = place.authority.encode()
         self._kept: deque[_Connection] = deque()
         self._is_closed = False
 
-    def get(self, path: str, *, timeout_s: float) -> HttpAnswer:
-        """Ask for *path*; raises as ``post`` does."""
-        head = b"GET %b HTTP/1.1\r\nhost: %b\r\n\r\n" % (path.encode(), self._host)
+    def get(self, path: str, headers: bytes = b"", *, timeout_s: float) -> HttpAnswer:
+        """Ask for *path*; takes and raises what ``post`` does."""
+        head = b"GET %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (path.encode(), self._host, headers)
         return self._ask(head, time.monotonic() + timeout_s)
 
     def post(self, path: str, headers: bytes, body: bytes, *, timeout_s: float) -> HttpAnswer:
@@ -121,18 +127,21 @@ class HttpClient:
 
     def _connect(self, ends: float) -> _Connection:
         try:
-            sock = _connected(self._place, _left_s(ends))
+            left_s = _left_s(ends)
         except TimeoutError as error:
             raise _late() from error
+        try:
+            sock = _connected(self._place, min(left_s, _CONNECT_S))
         except OSError as error:
+            logger.info("no connection to the model server at %s: %s", self._place, error)
+            if left_s < _CONNECT_S and isinstance(error, TimeoutError):
+                raise _late() from error
             raise _unreachable() from error
         return _Connection(sock if self._tls is None else self._encrypted(sock, self._tls))
 
     def _encrypted(self, sock: socket.socket, tls: ssl.SSLContext) -> socket.socket:
-        address = self._place.address
-        name = "localhost" if address.is_socket_file else address.host
         try:
-            return tls.wrap_socket(sock, server_hostname=name)
+            return tls.wrap_socket(sock, server_hostname=self._place.name)
         except OSError as error:
             sock.close()
             logger.info("no TLS with the model server at %s: %s", self._place, error)

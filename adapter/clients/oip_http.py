@@ -10,10 +10,11 @@ import logging
 from collections.abc import Mapping
 
 from adapter.clients.circle import Answered
-from adapter.clients.http1 import HttpAnswer, HttpClient
+from adapter.clients.http1 import HttpAnswer, HttpClient, to_lines
 from adapter.clients.places import Place
 from adapter.clients.statuses import no_answer
 from adapter.clients.versions import version_number
+from adapter.passed_on import passed_on
 from adapter.ports import Tensors
 from model_store import errors
 from serving.api import oip_http_client as codec
@@ -50,6 +51,8 @@ class OipHttpClient:
             # The server need not work for nobody.
             b"x-request-timeout-ms: %d\r\n" % (json_length, max(1, int(timeout_s * 1000)))
         )
+        if others := passed_on():
+            headers += to_lines(others)
         answer = self._http.post(codec.infer_path(ref), headers, body, timeout_s=timeout_s)
         if answer.status != 200:
             raise self._failure(answer)

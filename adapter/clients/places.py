@@ -25,6 +25,16 @@ class Place:
     ip: str = ""
     tls: TlsFiles | None = None
 
+    @property
+    def name(self) -> str:
+        """What its certificate says."""
+        return "localhost" if self.address.is_socket_file else self.address.host
+
+    @property
+    def authority(self) -> str:
+        """What proxies route by: the name, not what it was looked up to."""
+        return "localhost" if self.address.is_socket_file else str(self.address)
+
     def __str__(self) -> str:
         if self.ip in ("", self.address.host):
             return str(self.address)

@@ -122,8 +122,6 @@ def parse_group(entry: str) -> ServerGroup:
         raise _wrong(entry, f"{scheme!r} is no scheme; there are {', '.join(SCHEMES)}")
     protocol, is_tls = SCHEMES[scheme]
     found = tuple(dict.fromkeys(_address(entry, text) for text in addresses.split(";")))
-    if protocol == "torchserve+http" and any(address.is_socket_file for address in found):
-        raise _wrong(entry, "TorchServe's REST is reached over HOST:PORT only")
     if "=" not in head:
         return ServerGroup(protocol, is_tls, found)
     model, slash, version = whose.partition("/")

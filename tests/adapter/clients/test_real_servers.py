@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pytest
@@ -16,38 +17,58 @@ ROWS = np.arange(12, dtype=np.uint8).reshape(3, 2, 2, 1)
 
 
 @pytest.fixture(scope="module")
-def tfs_easel(easel_sums):
-    return opened(f"tfs://{easel_sums.address}")
+def connect():
+    """Opens clients, and closes them in the end."""
+    with ExitStack() as stack:
+        yield lambda *entries, **files: stack.enter_context(closing(opened(*entries, **files)))
 
 
 @pytest.fixture(scope="module")
-def oip_easel(easel_sums):
-    return opened(f"oip://{easel_sums.address}")
+def tfs_easel(connect, easel_sums):
+    return connect(f"tfs://{easel_sums.address}")
 
 
 @pytest.fixture(scope="module")
-def oip_triton(triton_sums):
-    return opened(f"oip://{triton_sums.grpc}")
+def oip_easel(connect, easel_sums):
+    return connect(f"oip://{easel_sums.address}")
 
 
 @pytest.fixture(scope="module")
-def oip_kserve(kserve_sums):
+def oip_triton(connect, triton_sums):
+    return connect(f"oip://{triton_sums.grpc}")
+
+
+@pytest.fixture(scope="module")
+def http_easel(connect, easel_sums):
+    return connect(f"oip+http://{easel_sums.http}")
+
+
+@pytest.fixture(scope="module")
+def http_triton(connect, triton_sums):
+    return connect(f"oip+http://{triton_sums.http}")
+
+
+@pytest.fixture(scope="module")
+def oip_kserve(connect, kserve_sums):
     # It does not say which version answers, so the setting does.
-    return opened(f"{MODEL}/{LIVE}=oip://{kserve_sums}", f"oip://{kserve_sums}")
+    return connect(f"{MODEL}/{LIVE}=oip://{kserve_sums}", f"oip://{kserve_sums}")
 
 
 @pytest.fixture(scope="module")
-def torchserve(torchserve_sums):
-    return opened(f"torchserve://{torchserve_sums.grpc}", token_file=str(torchserve_sums.keys))
+def torchserve(connect, torchserve_sums):
+    return connect(f"torchserve://{torchserve_sums.grpc}", token_file=str(torchserve_sums.keys))
 
 
 @pytest.fixture(scope="module")
-def torchserve_rest(torchserve_sums):
+def torchserve_rest(connect, torchserve_sums):
     address, keys = torchserve_sums.rest, str(torchserve_sums.keys)
-    return opened(f"torchserve+http://{address}", token_file=keys)
+    return connect(f"torchserve+http://{address}", token_file=keys)
 
 
-ALL = ["tfs_easel", "oip_easel", "oip_triton", "oip_kserve", "torchserve", "torchserve_rest"]
+ALL = [
+    "tfs_easel", "oip_easel", "http_easel", "oip_triton", "http_triton", "oip_kserve",
+    "torchserve", "torchserve_rest",
+]  # fmt: skip
 
 
 @pytest.fixture(params=ALL)

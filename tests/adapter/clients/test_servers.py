@@ -9,22 +9,25 @@ from hypothesis import strategies as st
 from adapter.clients.servers import SCHEMES, Address, ServerGroup, parse_group, parse_servers
 from model_store.errors import InvalidRequest
 
-NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
-HOSTS = st.one_of(
-    st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z]{2,5})?", fullmatch=True),
-    st.ip_addresses().map(str),
-)
-SOCKETS = st.from_regex(r"/[A-Za-z0-9_.-]{1,9}(/[A-Za-z0-9_.-]{1,9}){0,3}", fullmatch=True)
+
+def words(alphabet: str, separators: str) -> st.SearchStrategy[str]:
+    """Texts that begin with the alphabet and end with it; quicker to draw than of a pattern."""
+    part = st.text(alphabet, min_size=1, max_size=5)
+    separator = st.sampled_from(separators)
+    return part | st.tuples(part, separator, part).map("".join)
+
+
+NAMES = words("azAZ09", "._-")
+HOSTS = words("az09", ".-") | st.sampled_from(["10.0.0.1", "::1", "2001:db8::7", "fe80::1%eth0"])
+SOCKETS = words("azAZ09_.-", "/").map("/{}".format)
 PORTS = st.integers(1, 65535)
 
 
 @st.composite
 def groups(draw) -> ServerGroup:
     protocol, is_tls = draw(st.sampled_from(sorted(SCHEMES.values())))
-    address = st.builds(Address, HOSTS, PORTS)
-    if protocol != "torchserve+http":
-        address |= SOCKETS.map(Address)
-    addresses = draw(st.lists(address, min_size=1, max_size=4, unique=True))
+    address = st.builds(Address, HOSTS, PORTS) | SOCKETS.map(Address)
+    addresses = draw(st.lists(address, min_size=1, max_size=3, unique=True))
     model = draw(st.none() | NAMES)
     version = draw(st.none() | st.integers(1, 10**18 - 1)) if model else None
     return ServerGroup(protocol, is_tls, tuple(addresses), model, version)
@@ -35,7 +38,7 @@ def test_what_is_written_is_read_again(group):
     assert parse_group(str(group)) == group
 
 
-@given(st.lists(groups(), max_size=5, unique_by=lambda group: group.model))
+@given(st.lists(groups(), max_size=3, unique_by=lambda group: group.model))
 def test_there_is_always_one_group_for_all_models_and_it_is_first(wanted):
     found = parse_servers([str(group) for group in wanted], "127.0.0.1:8500")
     assert found[0].model is None
@@ -90,7 +93,6 @@ def test_without_a_default_only_models_with_an_entry_have_a_server():
         ("oip://[::z]:1", "'::z'"),
         ("oip://unix:relative", "write unix:/PATH"),
         ("oip://unix:/" + "x" * 107, "absolute and short"),
-        ("torchserve+http://unix:/run/t.sock", "over HOST:PORT only"),
         ("../x=oip://a:1", "'..' cannot name a model"),
         ("=oip://a:1", "'' cannot name a model"),
         ("a/0=oip://a:1", "version '0' must be a whole number"),

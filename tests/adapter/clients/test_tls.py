@@ -65,6 +65,7 @@ def torchserve(named):
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
+            self.send_header("Content-Length", str(len(ANSWER)))
             self.end_headers()
             self.wfile.write(ANSWER)
 
@@ -84,7 +85,7 @@ def torchserve(named):
         thread.join()
 
 
-@pytest.fixture(params=["tfs+tls", "oip+tls", "torchserve+https"])
+@pytest.fixture(params=["tfs+tls", "oip+tls", "oip+https", "torchserve+https"])
 def group(request):
     """The text of a group, to be filled with a host."""
     server = "torchserve" if request.param == "torchserve+https" else "easel"

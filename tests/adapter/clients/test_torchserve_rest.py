@@ -30,7 +30,8 @@ def answering(status: int, body: bytes, seen: list | None = None) -> Iterator[st
         def do_POST(self):
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if seen is not None:
-                seen.append((self.path, dict(self.headers), content, self.client_address))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                seen.append((self.path, headers, content, self.client_address))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -76,8 +77,8 @@ def test_the_request_says_how_long_its_answer_is_wanted_and_connections_are_kept
     np.testing.assert_array_equal(scores.outputs["scores"], np.float32([[0.5, np.nan]]))
     (first, headers, content, peer), (second, _, _, again) = seen
     assert (first, second) == ("/predictions/sums", "/predictions/sums/3")
-    assert 10_000 < int(headers["X-Request-Timeout-Ms"]) <= 17_000
-    assert headers["Host"] == address
+    assert 10_000 < int(headers["x-request-timeout-ms"]) <= 17_000
+    assert headers["host"] == address
     assert json.loads(content)["inputs"][0]["data"] == [0, 0, 0, 0]
     assert peer == again
 
