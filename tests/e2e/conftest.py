@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
+
+from tests.e2e.pages import open_browser
 
 CHROMIUM = (
     os.environ.get("EASEL_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -19,13 +21,5 @@ CHROMIUM = (
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH; install Debian's package chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            ],
-        )  # fmt: skip
+    with open_browser(CHROMIUM) as browser:
         yield browser
-        browser.close()

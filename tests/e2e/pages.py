@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support import BUNDLED_STORE, easel, free_port, read_until
 
@@ -22,6 +22,69 @@ STROKES: dict[str, Sequence[Stroke]] = {
     "house": [[(20, 45), (20, 85), (80, 85), (80, 45)], [(10, 50), (50, 12), (90, 50)],
               [(42, 85), (42, 62), (58, 62), (58, 85)]],
 }  # fmt: skip
+
+
+# Gives [] or what is wrong with every visible text: too little contrast (WCAG AA).
+_CONTRAST = """() => {
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const toRgb = (color, below) => {
+    if (below) { context.fillStyle = `rgb(${below})`; context.fillRect(0, 0, 1, 1); }
+    else context.clearRect(0, 0, 1, 1);
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    return [...context.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (rgb) => rgb.slice(0, 3).map((each) => each / 255)
+    .map((each) => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, each, i) => sum + each * [0.2126, 0.7152, 0.0722][i], 0);
+  const backgroundOf = (element) => {
+    const layers = [];
+    for (let each = element; each; each = each.parentElement) {
+      layers.unshift(getComputedStyle(each).backgroundColor);
+    }
+    return layers.reduce((below, color) => toRgb(color, below.slice(0, 3)), [255, 255, 255]);
+  };
+  const wrong = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.textContent.trim() || element.closest("noscript, .unseen, option, [aria-disabled=true], svg")) continue;
+    if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    const box = element.getBoundingClientRect();
+    if (box.width <= 1 || box.height <= 1) continue;
+    const style = getComputedStyle(element);
+    const background = backgroundOf(element).slice(0, 3);
+    const [a, b] = [light(toRgb(style.color, background)), light(background)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    const size = parseFloat(style.fontSize);
+    const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    if (ratio < (isLarge ? 3 : 4.5)) wrong.push(`${node.textContent.trim()}: ${ratio.toFixed(2)}`);
+  }
+  return wrong;
+}"""
+
+# Everything that can be reached and has no name for those who do not see it.
+_NAMELESS = """() => [...document.querySelectorAll("a, button, input, select, textarea, summary, [tabindex], img, video")]
+  .filter((each) => each.checkVisibility() && !each.closest("[aria-hidden=true]"))
+  .filter((each) => !(each.getAttribute("aria-label") || each.getAttribute("aria-labelledby")
+    || each.textContent.trim() || each.labels?.[0]?.textContent.trim() || each.hasAttribute("alt")))
+  .map((each) => each.outerHTML)"""
+
+
+@contextmanager
+def open_browser(chromium: str, *flags: str) -> Iterator[Browser]:
+    """The system's Chromium, asking nobody for anything."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                *flags,
+            ],
+        )  # fmt: skip
+        yield browser
+        browser.close()
 
 
 @contextmanager
@@ -73,3 +136,13 @@ def fits(page: Page) -> bool:
             "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         )
     )
+
+
+def low_contrasts(page: Page) -> list[str]:
+    """Texts that are hard to read, with their contrast."""
+    return list(page.evaluate(_CONTRAST))
+
+
+def nameless(page: Page) -> list[str]:
+    """What a screen reader has no name for."""
+    return list(page.evaluate(_NAMELESS))

@@ -6,18 +6,19 @@ import { find, makeSvg } from "../shared/dom.js";
 const SIDE = 1000; // of the overlay's own square
 const FINGERS = [[0, 1, 2, 3, 4], [0, 5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16], [0, 17, 18, 19, 20], [5, 9, 13, 17]];
 
-/** The overlay of the sheet; *frame()* says where the picture lies in it. */
-export function createOverlay(frame) {
+/** The overlay of *sheet*, which knows how large its picture is and where it lies. */
+export function createOverlay(sheet) {
   const root = find("overlay");
 
   function place([x, y]) {
-    const { x: left, y: top, width, height } = frame();
+    const { x: left, y: top, width, height } = sheet.frame();
     return [(left + x * width) * SIDE, (top + y * height) * SIDE];
   }
 
-  function toBox([left, top, right, bottom], isChosen) {
-    const [x, y] = place([left, top]);
-    const [endX, endY] = place([right, bottom]);
+  function toBox(box, isChosen) {
+    const { width, height } = sheet.size();
+    const [x, y] = place([box.x / width, box.y / height]);
+    const [endX, endY] = place([(box.x + box.width) / width, (box.y + box.height) / height]);
     const attributes = { x, y, width: endX - x, height: endY - y, rx: 18, class: isChosen ? "box chosen" : "box" };
     return makeSvg("rect", attributes);
   }
@@ -25,10 +26,9 @@ export function createOverlay(frame) {
   return {
     /** Nothing to say. */
     clear: () => root.replaceChildren(),
-    /** Mark parts of the picture, each [left, top, right, bottom]; null has no place. */
+    /** Mark parts of the picture, each {x, y, width, height} in its pixels. */
     showBoxes(boxes, chosen) {
-      const placed = boxes.map((box, i) => (box ? toBox(box, i === chosen) : null)).filter(Boolean);
-      root.replaceChildren(...placed);
+      root.replaceChildren(...boxes.map((box, i) => toBox(box, i === chosen)));
     },
     /** Draw 21 landmarks of a hand, each [x, y], with its bones. */
     showHand(landmarks) {

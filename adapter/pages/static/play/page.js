@@ -3,12 +3,14 @@
 
 import { ask } from "../shared/api.js";
 import { DIGITS } from "../shared/digits.js";
-import { find, percentIn, say, setText } from "../shared/dom.js";
+import { find, make, percentIn, say, setText } from "../shared/dom.js";
+import { createKeyDialog } from "../shared/key.js";
 import { createLanguage } from "../shared/language.js";
 import { createCards } from "./cards.js";
 import { createDigitsView } from "./digits_view.js";
 import { ENGLISH } from "./en.js";
 import { createExample } from "./example.js";
+import { createFeedback } from "./feedback.js";
 import { KOREAN } from "./ko.js";
 import { createNotice } from "./notice.js";
 import { createOverlay } from "./overlay.js";
@@ -16,6 +18,8 @@ import { createPredictor } from "./predict.js";
 import { createResult } from "./result.js";
 import { readOffers, toModelCards, toServiceCards } from "./services.js";
 import { createSheet } from "./sheet.js";
+import { createTagsView } from "./tags_view.js";
+import { createVoice } from "./voice.js";
 import { createWordsView } from "./words_view.js";
 
 const QUIET_MS = 900; // a result is spoken once it has held this long
@@ -37,11 +41,25 @@ const { texts } = language;
 const percent = (score) => percentIn(language.code(), score);
 
 const sheet = createSheet({ texts, changed: onPicture, finished: onStill, trouble: (key) => notice.trouble(key) });
-const overlay = createOverlay(sheet.frame);
+const overlay = createOverlay(sheet);
 const notice = createNotice({ texts, language: language.code });
-const views = { digits: createDigitsView({ texts, percent, overlay }), words: createWordsView({ texts, percent }) };
+const dialog = createKeyDialog({ texts, used: onKey });
+const views = {
+  digits: createDigitsView({ texts, percent, overlay }),
+  words: createWordsView({ texts, percent }),
+  tags: createTagsView({ texts, percent }),
+  voice: { headline: make("span"), details: make("span"), empty() {}, labels: null }, // voice.js speaks for itself
+};
+const voice = createVoice({ texts, language: language.code, failed: onProblem, solved: () => notice.solved() });
 const result = createResult({ texts, serviceTexts });
 const example = createExample({ texts, said: (text) => say(find("pen-state"), text) });
+const feedback = createFeedback({
+  texts,
+  language: language.code,
+  isOn: offers.has("POST /api/feedback"),
+  current: () => ({ answer: result.answer(), picture: sheet.isEmpty() ? null : sheet.dataUrl(), labels: result.labels() ?? card.model?.labels }),
+  failed: onProblem,
+});
 const predictor = createPredictor({
   ask: (signal) => ask(card.path, { body: { base64_drawing: sheet.dataUrl() }, language: language.code(), signal }),
   answered: onAnswer,
@@ -71,12 +89,29 @@ function onCard(next) {
   predictor.cancel();
   clearTimeout(stillTimer);
   overlay.clear();
+  find("main").dataset.view = card.view;
   result.use(views[card.view], card.view);
+  if (card.view === "voice") return onVoice();
+  voice.close();
   if (card.source === "draw" || (card.source && sheet.source() === "draw")) sheet.setSource(card.source);
   notice.clear();
   showCard();
   onPicture();
-  onStill();
+  return onStill();
+}
+
+function onVoice() {
+  sheet.rest();
+  notice.clear();
+  showCard();
+  voice.open();
+}
+
+// A key was given: what failed for want of it is tried again.
+function onKey() {
+  cards.refresh();
+  if (card?.view === "voice") voice.open();
+  else onStill();
 }
 
 function showCard() {
@@ -92,6 +127,7 @@ function showCard() {
 
 function onPicture() {
   overlay.clear();
+  if (card.view === "voice") return;
   if (!sheet.isEmpty()) {
     result.expect();
     if (card.isLive) predictor.changed();
@@ -100,6 +136,7 @@ function onPicture() {
   predictor.cancel();
   clearTimeout(stillTimer);
   result.clear();
+  feedback.show();
   clearTimeout(spokenTimer);
   find("spoken").textContent = "";
   showGuide(guide + 1);
@@ -108,13 +145,14 @@ function onPicture() {
 
 function onStill() {
   clearTimeout(stillTimer);
-  if (sheet.isEmpty()) return;
+  if (sheet.isEmpty() || card.view === "voice") return;
   const wait = card.isLive || sheet.source() !== "draw" ? 0 : SETTLED_MS;
   stillTimer = setTimeout(predictor.finished, wait);
 }
 
 function onAnswer(answer, latencyMs) {
   result.show(answer, latencyMs);
+  feedback.show();
   notice.solved();
   clearTimeout(spokenTimer);
   spokenTimer = setTimeout(() => setText(find("spoken"), result.spoken(answer)), QUIET_MS);
@@ -123,6 +161,7 @@ function onAnswer(answer, latencyMs) {
 function onProblem(problem) {
   clearTimeout(spokenTimer);
   notice.show(problem);
+  if (problem.code === "UNAUTHENTICATED") dialog.ask();
 }
 
 function undo() {
@@ -159,6 +198,7 @@ function onLanguage() {
   showCard();
   sheet.show();
   result.refresh();
+  voice.refresh();
   notice.refresh();
 }
 

@@ -4,6 +4,7 @@
 import { find, say, setText } from "../shared/dom.js";
 import { createCamera } from "./camera.js";
 import { createBoard } from "./draw.js";
+import { SIDE_PX } from "./ink.js";
 import { findPicture, readPicture, takePicture } from "./picture.js";
 
 /**
@@ -55,7 +56,7 @@ export function createSheet({ texts, changed, finished, trouble }) {
     const shown = find("photo");
     shown.width = photo?.canvas.width ?? 1;
     shown.height = photo?.canvas.height ?? 1;
-    if (photo) shown.getContext("2d").drawImage(photo.canvas, 0, 0);
+    if (photo) paintOnWhite(shown.getContext("2d"), photo.canvas);
     trouble(null);
     update(changed);
     if (photo) finished();
@@ -136,6 +137,8 @@ export function createSheet({ texts, changed, finished, trouble }) {
     rest: camera.stop,
     /** The picture as a data URL. */
     dataUrl: () => (source === "draw" ? board.png() : photo.dataUrl),
+    /** The picture's {width, height} in pixels. */
+    size: () => (source === "draw" || !photo ? { width: SIDE_PX, height: SIDE_PX } : photo.canvas),
     /** Where the picture lies in the sheet, in parts of its side: {x, y, width, height}. */
     frame() {
       if (source === "draw" || !photo) return { x: 0, y: 0, width: 1, height: 1 };
@@ -145,6 +148,13 @@ export function createSheet({ texts, changed, finished, trouble }) {
       return { x: (1 - width) / 2, y: (1 - height) / 2, width, height };
     },
   };
+}
+
+// What shines through is white here too, whatever the page's colors.
+function paintOnWhite(context, picture) {
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, picture.width, picture.height);
+  context.drawImage(picture, 0, 0);
 }
 
 // Pictures that are dropped or pasted anywhere on the page.

@@ -6,10 +6,10 @@ const UNSURE = 0.6;
 const ROWS = 8;
 
 /** The view of an answer with ranked labels; see result.js for what a view is. */
-export function createWordsView({ texts, percent }) {
+export function createWordsView({ texts, percent, rows: count = ROWS }) {
   const headline = make("p", "word");
   const details = make("ol", "ranking");
-  const rows = Array.from({ length: ROWS }, createRow);
+  const rows = Array.from({ length: count }, createRow);
   details.append(...rows.map(({ item }) => item));
 
   function showRows(predictions) {
