@@ -154,7 +154,7 @@ class OpsConfig:
     """Settings of the operations page.
 
     Attributes:
-        metrics: URLs of the model servers' metrics; by default `/metrics` at `model_server`.
+        metrics: URLs of the model servers' metrics, or unix:/PATH; by default at `model_server`.
     """
 
     metrics: tuple[str, ...] = ()

@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
-from http.client import HTTPException
-from urllib.error import URLError
-from urllib.request import ProxyHandler, Request, build_opener
+import socket
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
 
 from model_store.errors import ServableNotReady
 
 MAX_BYTES = 16 * 1024 * 1024
-# Model servers are neighbours: a proxy for the internet does not know them.
-_opener = build_opener(ProxyHandler({}))
+_HOW = "write http://HOST:PORT/metrics, or unix:/PATH of a socket"
+
+
+class _UnixConnection(HTTPConnection):
+    """HTTP over a Unix domain socket, as servers on one machine have it between them."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+        self._timeout_s = timeout_s
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self._timeout_s)
+        self.sock.connect(self._path)
 
 
 def fetch_metrics(url: str, *, timeout_s: float) -> str:
-    """The text at *url*.
+    """The text at *url*: ``http://...``, ``https://...``, or ``unix:/PATH`` for its /metrics.
 
     Raises:
         ServableNotReady: There is no answer in time, or it is no metrics.
     """
-    if not url.startswith(("http://", "https://")):
-        raise ServableNotReady(f"{url} is no address of metrics; write http://HOST:PORT/metrics")
     try:
-        request = Request(url, headers={"Accept": "text/plain;version=0.0.4"})  # noqa: S310
-        with _opener.open(request, timeout=timeout_s) as response:
-            data: bytes = response.read(MAX_BYTES + 1)
-    except (URLError, HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
+        connection, path = _open(url, timeout_s)
+        try:
+            connection.request("GET", path, headers={"Accept": "text/plain;version=0.0.4"})
+            response = connection.getresponse()
+            data = response.read(MAX_BYTES + 1)
+        finally:
+            connection.close()
+    except (HTTPException, OSError, ValueError) as error:
+        reason = str(error) or type(error).__name__
         raise ServableNotReady(f"{url} does not give its metrics: {reason}") from error
+    if response.status != 200:
+        raise ServableNotReady(f"{url} does not give its metrics: HTTP status {response.status}")
     if len(data) > MAX_BYTES:
         raise ServableNotReady(f"{url} gives more than {MAX_BYTES} bytes of metrics")
     return data.decode("utf-8", "replace")
+
+
+def _open(url: str, timeout_s: float) -> tuple[HTTPConnection, str]:
+    if url.startswith("unix:/"):
+        return _UnixConnection(url.removeprefix("unix:"), timeout_s), "/metrics"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"it is no address of metrics; {_HOW}")
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    return kind(parts.hostname, parts.port, timeout=timeout_s), path or "/metrics"

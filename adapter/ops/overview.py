@@ -90,7 +90,8 @@ class Overview(msgspec.Struct, frozen=True):
         tuple[float, ...], Meta(description="upper bounds of the counts; the last has none")
     ]
     calls: tuple[Measured, ...]
-    missing: Annotated[tuple[str, ...], Meta(description="what could not be asked, and why")]
+    missing: Annotated[tuple[str, ...], Meta(description="whose metrics were not to be had")]
+    store_problem: Annotated[str, Meta(description="why the store cannot be read, if so")]
 
 
 def read_calls(text: str) -> tuple[Histogram, Mapping[tuple[str, int], str]]:

@@ -8,7 +8,8 @@ from importlib.metadata import version
 from threading import Lock
 
 from adapter.clients.metrics import fetch_metrics
-from adapter.config import Settings
+from adapter.clients.servers import parse_servers
+from adapter.config import AdapterConfig, Settings
 from adapter.http.operations import Operation, Service
 from adapter.ops.overview import (
     Model,
@@ -43,15 +44,16 @@ def build(parts: Parts) -> Service:
 
 
 def read_overview(parts: Parts) -> Overview:
-    """Ask the store and the servers; what does not answer is named in ``missing``."""
+    """Ask the store and the servers; who does not answer is named."""
     settings = parts.settings
     missing: list[str] = []
     calls, states = read_calls("\n".join(_read_texts(settings, missing)))
     models: tuple[Model, ...] = ()
+    store_problem = ""
     try:
         models = read_models(Store(settings.adapter.store), states)
     except EaselError as error:
-        missing.append(str(error))
+        store_problem = str(error)
     health = parts.server.health(timeout_s=_TIMEOUT_S)
     return Overview(
         time=time.time(),
@@ -63,6 +65,7 @@ def read_overview(parts: Parts) -> Overview:
         # Those of no model are about the server itself: its health was asked.
         calls=tuple(to_measured(each) for each in calls.calls if each.key[0]),
         missing=tuple(missing),
+        store_problem=store_problem,
     )
 
 
@@ -84,14 +87,17 @@ def once_for_all(
 
 
 def _read_texts(settings: Settings, missing: list[str]) -> Iterator[str]:
-    for url in settings.ops.metrics or _usual(settings.adapter.model_server):
+    for url in settings.ops.metrics or _usual(settings.adapter):
         try:
             yield fetch_metrics(url, timeout_s=_TIMEOUT_S)
         except EaselError as error:
             missing.append(str(error))
 
 
-def _usual(model_server: str) -> tuple[str, ...]:
-    """Easel's server answers HTTP on its gRPC port too."""
-    is_plain = "/" not in model_server and not model_server.startswith("unix:")
-    return (f"http://{model_server}/metrics",) if is_plain else ()
+def _usual(config: AdapterConfig) -> Iterator[str]:
+    """Where the servers for all models are: Easel's answers HTTP on its gRPC port too."""
+    for group in parse_servers(config.model_servers, config.model_server):
+        if group.model is None and not group.is_tls:
+            for address in group.addresses:
+                is_file = address.is_socket_file
+                yield str(address) if is_file else f"http://{address}/metrics"

@@ -104,11 +104,16 @@ def new_page(browser: Browser, address: str, **context: Any) -> Iterator[Page]:
     page = place.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console",
+        lambda said: (
+            problems.append(f"{said.text} {said.location}") if said.type == "error" else None
+        ),
+    )
     page.goto(address)
     yield page
     place.close()
-    assert problems == []
+    assert problems == [], problems
 
 
 def draw(page: Page, strokes: Sequence[Stroke]) -> None:

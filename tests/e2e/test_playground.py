@@ -31,15 +31,22 @@ _HAND_OVER = """([kind, base64]) => {
 }"""
 
 
+def publish_copy(store: Path, name: str, copy: str) -> None:
+    """Publish a model's first version once more, under another name."""
+    folder = store / copy / ".1"
+    shutil.copytree(store / name / "1", folder)
+    manifest = folder / "manifest.json"
+    named = json.loads(manifest.read_text("utf-8")) | {"model": copy}
+    manifest.write_text(json.dumps(named), "utf-8")
+    folder.rename(folder.with_name("1"))
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled models, and that of doodles as the one that tags photographs."""
     root = tmp_path_factory.mktemp("play") / "models"
     shutil.copytree(BUNDLED_STORE, root)
-    shutil.copytree(root / "classifier", root / "tagging")
-    manifest = root / "tagging" / "1" / "manifest.json"
-    named = json.loads(manifest.read_text("utf-8")) | {"model": "tagging"}
-    manifest.write_text(json.dumps(named), "utf-8")
+    publish_copy(root, "classifier", "tagging")
     return root
 
 
@@ -161,6 +168,18 @@ def test_everything_can_be_reached_with_the_keyboard_in_the_order_it_is_seen(pag
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Doodle something.")
     expect(page.locator("#cards a").nth(1)).to_be_focused()
+
+
+def test_a_model_that_is_published_gets_a_card_with_no_code(page: Page, store: Path):
+    cards = page.get_by_role("navigation", name="What to try").get_by_role("link")
+    expect(cards.filter(has_text="sketches")).to_have_count(0)
+    publish_copy(store, "classifier", "sketches")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    choose(page, "sketches")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Try sketches.")
+    draw(page, STROKES["house"])
+    expect(page.locator("#label")).to_have_text("house")
+    expect(page.locator("#version")).to_have_text("sketches · version 1")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socketserver
 import threading
 
 import pytest
@@ -37,11 +38,30 @@ class Scraped(http.server.BaseHTTPRequestHandler):
         """Nothing."""
 
 
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """The same at a Unix domain socket."""
+
+    daemon_threads = True
+
+    def get_request(self):
+        request, _ = super().get_request()
+        return request, ("socket", 0)
+
+
 @pytest.fixture
 def address():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Scraped) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def socket_file(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("s") / "s")
+    with UnixServer(path, Scraped) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield path
         server.shutdown()
 
 
@@ -66,6 +86,11 @@ def test_models_states_and_calls_are_told(tmp_path, address):
     assert found["missing"] == []
 
 
+def test_a_server_at_a_socket_is_asked_there(tmp_path, socket_file):
+    found = ask(tmp_path, model_server=f"oip+http://unix:{socket_file}")
+    assert [calls["counts"] for calls in found["calls"]] == [[3, 1]]
+
+
 def test_metrics_of_several_servers_are_added_up(tmp_path, address):
     found = ask(tmp_path, OpsConfig((f"http://{address}/metrics",) * 2))
     assert [calls["counts"] for calls in found["calls"]] == [[6, 2]]
@@ -83,7 +108,7 @@ def test_a_server_without_metrics_is_named_and_the_rest_is_told(tmp_path, addres
 
 def test_a_store_that_is_not_there_is_named(tmp_path, address):
     found = ask(tmp_path / "gone", model_server=address)
-    assert "gone" in " ".join(found["missing"])
+    assert "gone" in found["store_problem"]
     assert found["models"] == []
 
 

@@ -84,7 +84,7 @@ function toTroubles() {
       ...(failed > FAILING ? [texts().failing(model.name, format.part(failed))] : []),
     ];
   });
-  return [...servers, ...overview.missing, ...found];
+  return [...servers, ...(overview.store_problem ? [overview.store_problem] : []), ...found];
 }
 
 function showFigures() {
@@ -104,7 +104,8 @@ function showServers() {
   const adapter = { name: texts().adapter, problem: "", about: texts().offers(overview.services.join(", "), overview.release) };
   find("servers").replaceChildren(...[adapter, ...overview.servers].map(({ name, problem: why, about }) =>
     make("li", "server", make("i", `dot ${why ? "failed" : "available"}`), make("b", "", name),
-      make("span", "", why || about || texts().ready))));
+      make("span", "", why || about || texts().ready))),
+    ...overview.missing.map((text) => make("li", "server", make("i", "dot unknown"), make("b"), make("span", "", text))));
 }
 
 function onLanguage() {

@@ -4,11 +4,12 @@ import { ask } from "../shared/api.js";
 import { find, say, setText } from "../shared/dom.js";
 
 /**
- * The correction below an answer, where the server keeps them (*isOn*).
+ * The correction below an answer, where the server keeps them (*isOn*); where it tells of its
+ * models (*hasModels*), all their labels are suggested.
  *
  * *current()* gives {answer, picture, labels}: what is shown, its data URL, what the model can say.
  */
-export function createFeedback({ texts, language, isOn, current, failed }) {
+export function createFeedback({ texts, language, isOn, hasModels, current, failed }) {
   let sent = null; // the answer that was corrected
 
   function show() {
@@ -19,10 +20,17 @@ export function createFeedback({ texts, language, isOn, current, failed }) {
     if (!isPossible) close();
   }
 
-  function open() {
+  async function suggest() {
     const { answer, labels } = current();
-    const known = labels ?? answer.predictions.map(({ label }) => String(label));
-    find("right-labels").replaceChildren(...known.map((label) => new Option(label)));
+    const offer = (known) => find("right-labels").replaceChildren(...known.map((label) => new Option(label)));
+    offer(labels ?? (answer.predictions ?? []).map(({ label }) => String(label)));
+    if (labels || !hasModels) return;
+    const { answer: model } = await ask(`api/models/${encodeURIComponent(answer.model.name)}`, { language: language() });
+    if (model?.class_labels?.length) offer(model.class_labels);
+  }
+
+  function open() {
+    suggest();
     find("right-label").value = "";
     find("correction").hidden = false;
     find("wrong").setAttribute("aria-expanded", "true");

@@ -6,7 +6,7 @@ import { find, makeSvg } from "../shared/dom.js";
 const SIDE = 1000; // of the overlay's own square
 const FINGERS = [[0, 1, 2, 3, 4], [0, 5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16], [0, 17, 18, 19, 20], [5, 9, 13, 17]];
 
-/** The overlay of *sheet*, which knows how large its picture is and where it lies. */
+/** The overlay of *sheet*, which knows where its picture lies. */
 export function createOverlay(sheet) {
   const root = find("overlay");
 
@@ -15,10 +15,9 @@ export function createOverlay(sheet) {
     return [(left + x * width) * SIDE, (top + y * height) * SIDE];
   }
 
-  function toBox(box, isChosen) {
-    const { width, height } = sheet.size();
-    const [x, y] = place([box.x / width, box.y / height]);
-    const [endX, endY] = place([(box.x + box.width) / width, (box.y + box.height) / height]);
+  function toBox([left, top, right, bottom], isChosen) {
+    const [x, y] = place([left, top]);
+    const [endX, endY] = place([right, bottom]);
     const attributes = { x, y, width: endX - x, height: endY - y, rx: 18, class: isChosen ? "box chosen" : "box" };
     return makeSvg("rect", attributes);
   }
@@ -26,7 +25,7 @@ export function createOverlay(sheet) {
   return {
     /** Nothing to say. */
     clear: () => root.replaceChildren(),
-    /** Mark parts of the picture, each {x, y, width, height} in its pixels. */
+    /** Mark parts of the picture, each [left, top, right, bottom]. */
     showBoxes(boxes, chosen) {
       root.replaceChildren(...boxes.map((box, i) => toBox(box, i === chosen)));
     },

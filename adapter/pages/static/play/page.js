@@ -57,7 +57,8 @@ const feedback = createFeedback({
   texts,
   language: language.code,
   isOn: offers.has("POST /api/feedback"),
-  current: () => ({ answer: result.answer(), picture: sheet.isEmpty() ? null : sheet.dataUrl(), labels: result.labels() ?? card.model?.labels }),
+  hasModels: offers.has("GET /api/models/<name>"),
+  current: () => ({ answer: result.answer(), picture: sheet.isEmpty() ? null : sheet.dataUrl(), labels: result.labels() }),
   failed: onProblem,
 });
 const predictor = createPredictor({

@@ -39,7 +39,8 @@ export function toServiceCards(offers) {
 /** The cards of models that name pictures and have no card as a service already. */
 export function toModelCards(models, offers) {
   const known = new Set(SERVICES.map(({ key }) => key).filter((key) => offers.has(`POST /api/${key}`)));
-  return models.filter(({ name }) => !known.has(name)).map((model) => ({
+  const isNew = ({ name, route, gives }) => route && gives === "scores" && !known.has(name);
+  return models.filter(isNew).map((model) => ({
     key: `model/${model.name}`,
     view: "words",
     source: null,

@@ -4,7 +4,6 @@
 import { find, say, setText } from "../shared/dom.js";
 import { createCamera } from "./camera.js";
 import { createBoard } from "./draw.js";
-import { SIDE_PX } from "./ink.js";
 import { findPicture, readPicture, takePicture } from "./picture.js";
 
 /**
@@ -137,8 +136,6 @@ export function createSheet({ texts, changed, finished, trouble }) {
     rest: camera.stop,
     /** The picture as a data URL. */
     dataUrl: () => (source === "draw" ? board.png() : photo.dataUrl),
-    /** The picture's {width, height} in pixels. */
-    size: () => (source === "draw" || !photo ? { width: SIDE_PX, height: SIDE_PX } : photo.canvas),
     /** Where the picture lies in the sheet, in parts of its side: {x, y, width, height}. */
     frame() {
       if (source === "draw" || !photo) return { x: 0, y: 0, width: 1, height: 1 };
