@@ -35,6 +35,8 @@ _TALL = 0.45
 _NARROW = 0.6
 MAX_PARTS = 200
 """More is not writing: a photograph, or a page of dots."""
+MAX_PIECES = 256
+"""More ways to cut are not tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def find_digits(picture: Image.Image, contract: ImageContract) -> Layout | None:
         for line in _lines(kept)
     )
     layout = Layout(ink, numbered, lines)
+    if count == 1 and len(layout.pieces) > MAX_PIECES:
+        return None  # the bar that a 7 begins with could be cut anywhere, and is no row of digits
     return None if len(layout.pieces) == 1 and len(kept) == count else layout
 
 

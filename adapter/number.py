@@ -17,7 +17,7 @@ from adapter.asking import ask
 from adapter.classify import Classification, Classifier, Ranked, rank, scores_of
 from adapter.cutting import best_way, line_height
 from adapter.deadline import Deadline
-from adapter.digits import Layout, cut_out, find_digits
+from adapter.digits import MAX_PIECES, Layout, cut_out, find_digits
 from adapter.ink import Box
 from model_store.contract import ImageContract
 from model_store.errors import InvalidRequest
@@ -25,7 +25,6 @@ from model_store.preprocess import compose, decode_image, to_pixels
 
 # Readings of the whole number that are ranked.
 _READINGS = 10
-_MAX_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def _rows(drawn: Image.Image, layout: Layout | None, contract: ImageContract) ->
     """The batch: the whole drawing, or what may be its digits."""
     if layout is None:
         return to_pixels(drawn, contract)[np.newaxis]
-    if len(layout.pieces) > _MAX_ROWS:
+    if len(layout.pieces) > MAX_PIECES:
         raise InvalidRequest(
             "there is too much on the page to read it as digits; draw fewer, "
             'or say with "several": false that it is one'

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from adapter.cutting import Step, best_way, line_height
-from adapter.digits import MAX_PARTS, cut_out, find_digits
+from adapter.digits import MAX_PARTS, MAX_PIECES, cut_out, find_digits
 from model_store.contract import InkCentring
 from tests.adapter.writing import write
 from tests.model_store.pictures import DIGIT, GREY, three
@@ -48,6 +48,13 @@ def test_digits_are_found_from_left_to_right_and_cut_out_alone():
 @pytest.mark.parametrize("page", [three(), write("0"), write("1"), write("4"), three(pen=40)])
 def test_one_digit_stays_whole(page):
     assert find_digits(page, DIGIT) is None
+
+
+@pytest.mark.parametrize("width", range(40, 260, 20))
+def test_a_bar_that_a_digit_begins_with_is_never_too_much(width):
+    page = strokes((10, 40, 10 + width, 60), size=(280, 280))
+    layout = find_digits(page, DIGIT)
+    assert layout is None or len(layout.pieces) <= MAX_PIECES
 
 
 def test_a_model_that_reads_whole_pictures_is_given_no_digits():
