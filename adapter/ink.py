@@ -14,8 +14,8 @@ from PIL import Image
 from model_store.contract import ImageContract, InkCentring
 from model_store.images import ink as images
 
-# Cells along the ink's height: gaps of half a percent of it are still seen.
-_CELLS = 112
+# Cells along the height of the ink, at least: gaps of three hundredths of it are still seen.
+_CELLS = 72
 
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int32]

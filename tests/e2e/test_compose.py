@@ -76,10 +76,10 @@ class Deployment:
     def run_python(self, service: str, code: str, *arguments: str) -> str:
         return self.compose("exec", "-T", service, "python", "-c", code, *arguments)
 
-    def draw(self, picture: bytes) -> Answer:
-        """POST *picture* to the adapter as a front end does."""
+    def draw(self, picture: bytes, container: str = "adapter") -> Answer:
+        """POST *picture* to an adapter as a front end does."""
         body = json.dumps({"base64_drawing": base64.b64encode(picture).decode()})
-        port = self.compose("port", "adapter", "8080").rpartition(":")[2]
+        port = self.compose("port", container, "8080").rpartition(":")[2]
         with closing(http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)) as connection:
             connection.request("POST", "/api/numbers", body)
             response = connection.getresponse()
@@ -88,7 +88,7 @@ class Deployment:
 
 def run_docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}
-    ports = {"EASEL_HTTP_PORT": "0", "EASEL_GRPC_PORT": "0", "EASEL_REST_PORT": "0"}
+    ports = {f"EASEL_{name}_PORT": "0" for name in ("HTTP", "GRPC", "REST", "NUMBERS")}
     return subprocess.run(
         ["docker", *arguments], env=ours | ports, capture_output=True, text=True, check=False
     )
@@ -122,7 +122,7 @@ def started() -> Iterator[Deployment]:
         yield deployed
     finally:
         print(deployed.compose("logs", "--no-color"))
-        deployed.compose("down", "--volumes", "--rmi", "local")
+        deployed.compose("--profile", "microservices", "down", "--volumes", "--rmi", "local")
 
 
 @pytest.fixture
@@ -197,6 +197,20 @@ def test_a_posted_drawing_comes_back_with_its_label(deployment: Deployment, one:
     assert answer.body["label"] == "1"
     assert answer.body["score"] > 0.9
     assert answer.body["model"] == {"name": "numbers", "version": 1}
+
+
+def test_a_service_in_a_container_of_its_own_answers_as_the_whole_does(
+    deployment: Deployment, one: bytes
+) -> None:
+    deployment.compose("up", "--detach", "--wait", "--wait-timeout", "120", "numbers")
+    whole, alone = (deployment.draw(one, name) for name in ("adapter", "numbers"))
+    assert (alone.status, alone.body) == (whole.status, whole.body)
+    offers = "import urllib.request as http; print(http.urlopen(http.Request('http://127.0.0.1:8080"
+    code = f"{offers}/openapi.json')).read().decode())"
+    described = json.loads(deployment.run_python("numbers", code))["paths"]
+    assert "/api/numbers" in described
+    assert "/api/classifier" not in described
+    deployment.compose("rm", "--stop", "--force", "numbers")
 
 
 def test_the_model_server_is_published_to_this_machine_only(deployment: Deployment) -> None:
