@@ -67,7 +67,7 @@ class Say(Enum):
         "너무 자주 요청했어요. 잠시 기다려 주세요.",
     )
     BUSY = (
-        "Too many drawings at once. Please try again.",
+        "Too many requests at once. Please try again.",
         "지금은 요청이 많아요. 잠시 후 다시 시도해 주세요.",
     )
     DOWN = (
