@@ -1,9 +1,10 @@
 """Easel as an ASGI application: ``alone``, or ``beside`` others under /easel."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from a2wsgi import WSGIMiddleware
 from starlette.applications import Starlette
@@ -23,7 +24,15 @@ config = AdapterConfig(
 feedback = FeedbackConfig(log=os.environ.get("EASEL_FEEDBACK_LOG", ""))
 google = find_credentials(os.environ)
 parts = build_parts(Settings(config, feedback=feedback), credentials=google)
-easel = WSGIMiddleware(create_app(parts), workers=config.threads)
+flask = create_app(parts)
+
+
+def ended(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Say that a body ends by itself, as ASGI's do: one in chunks has no length."""
+    return flask.wsgi_app({**environ, "wsgi.input_terminated": True}, start_response)
+
+
+easel = WSGIMiddleware(ended, workers=config.threads)
 
 
 async def home(request: Request) -> HTMLResponse:

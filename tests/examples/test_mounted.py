@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -27,6 +29,15 @@ def test_a_drawing_is_answered(example):
 
 def test_a_picture_as_the_body_is_answered(example):
     assert example.post("/api/numbers", THREE).json()["label"] == "3"
+
+
+def test_a_picture_that_comes_in_chunks_is_answered(example):
+    connection = HTTPConnection(example.address.removeprefix("http://"), timeout=30)
+    with closing(connection):
+        parts = iter([THREE[:100], THREE[100:]])
+        connection.request("POST", f"{example.prefix}/api/numbers", parts, encode_chunked=True)
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)["label"]) == (200, "3")
 
 
 @pytest.mark.parametrize("page", ["/", "/docs"])

@@ -225,3 +225,15 @@ def test_every_answer_has_an_id_and_one_that_could_break_a_log_is_not_taken_over
         got = client.get("/healthz", headers={"X-Request-Id": sent}).headers["X-Request-Id"]
         assert got != sent
         assert len(got) == 32
+
+
+def test_nothing_of_an_answer_or_a_correction_is_in_any_other_log(build, log, caplog, capfd):
+    caplog.set_level("DEBUG")
+    client = build(log=str(log), queue_bytes=9000)
+    say(client, request_id=answer(client), label="secret words")
+    say(client, request_id="x", label="secret words")
+    say(client, base64_drawing=DRAWING, label="secret words", model="no such model")
+    build.close()
+    told = "".join([caplog.text, *capfd.readouterr()])
+    assert "secret words" not in told
+    assert DRAWING[:40] not in told
