@@ -23,6 +23,9 @@ from adapter.parts import Parts
 from adapter.services import SERVICES, ops
 from model_store.errors import InvalidRequest
 
+# A file, and options beside it.
+_MAX_FORM_PARTS = 32
+
 
 def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
     """Put the application together; nothing is opened before the first request.
@@ -41,6 +44,7 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     # A form without a file is held in memory, as every body is.
     app.config["MAX_FORM_MEMORY_SIZE"] = config.max_body_bytes
+    app.config["MAX_FORM_PARTS"] = _MAX_FORM_PARTS
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     metrics = Metrics()
