@@ -96,17 +96,33 @@ def label_cells(cells: Bool) -> tuple[Int, int]:
     # A row further up, or beside, is more than one cell away from where a run lies then.
     firsts = np.searchsorted(ends, starts - stride, "left").tolist()
     lasts = np.searchsorted(starts, ends - stride, "right").tolist()
-    parents = list(range(len(firsts)))
-    for run, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
-        for above in range(first, last):
-            parents[_root(parents, run)] = _root(parents, above)
-    roots = [_root(parents, run) for run in range(len(parents))]
-    numbers = {root: 1 + at for at, root in enumerate(dict.fromkeys(roots))}
+    names, parents = _joined(firsts, lasts)
+    roots = dict.fromkeys(_root(parents, name) for name in range(len(parents)))
+    if len(roots) == 1:
+        return cells.astype(np.int32), 1
+    numbers = {root: 1 + at for at, root in enumerate(roots)}
     marks = np.zeros(rows * stride + 1, np.int32)
-    named = np.array([numbers[root] for root in roots], np.int32)
+    named = np.array([numbers[_root(parents, name)] for name in names], np.int32)
     marks[starts] += named
     marks[ends] -= named
     return marks.cumsum()[:-1].reshape(rows, stride)[:, 1:-1].astype(np.int32), len(numbers)
+
+
+def _joined(firsts: list[int], lasts: list[int]) -> tuple[list[int], list[int]]:
+    """A name for each run, by which of the runs before it it touches; and what names turn out one."""
+    names: list[int] = []
+    parents: list[int] = []
+    for first, last in zip(firsts, lasts, strict=True):
+        if first >= last:
+            names.append(len(parents))
+            parents.append(len(parents))
+            continue
+        name = names[first]
+        for other in names[first + 1 : last]:
+            if other != name:
+                parents[_root(parents, other)] = _root(parents, name)
+        names.append(name)
+    return names, parents
 
 
 def _root(parents: list[int], run: int) -> int:
