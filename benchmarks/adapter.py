@@ -30,7 +30,7 @@ WORKER = "easel up, the adapter's processes"
 SHARE_OF_PEAK = 0.7
 _PEAK = Load(32)
 _PEAK_S = 1.0
-_DRAIN_S = 5.0
+_DRAIN_S = 2.0
 _EFFORT, _QUICK = Effort(5, 2.0), Effort(3, 0.7)
 _MANY = (8, 32)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 from flask import Flask, Response, request
+from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_accept_header
 
 from adapter.http.exchange import current
 from adapter.messages import LANGUAGES, Say, about
@@ -43,7 +46,13 @@ class Failure(msgspec.Struct, frozen=True):
 
 def language() -> str:
     """The caller's language out of Accept-Language; English when nothing fits."""
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    return _language_of(request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+
+
+@lru_cache(maxsize=256)
+def _language_of(accepted: str) -> str:
+    """Browsers send the same few texts again and again."""
+    return parse_accept_header(accepted, LanguageAccept).best_match(LANGUAGES) or LANGUAGES[0]
 
 
 def failure(

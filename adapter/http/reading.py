@@ -33,11 +33,13 @@ def read_picture(request: Request, kind: type[OptionsT]) -> tuple[bytes, Options
     Raises:
         InvalidRequest: There is no picture, it is not base64, or an option is wrong.
     """
-    if request.mimetype == _FORMS[0]:
+    is_multipart = "multipart" in (request.content_type or "").lower()
+    if is_multipart and request.mimetype == _FORMS[0]:
         return _read_form(request, kind)
     body = request.get_data(cache=True, parse_form_data=False)
     if body[:1] == b"{" or body.lstrip()[:1] == b"{":
-        return _read_json(body, request.args, kind)
+        # What most send is not asked for options that it does not have: each costs its reading.
+        return _read_json(body, request.args if request.query_string else {}, kind)
     if _is_picture(body) or request.mimetype.startswith("image/"):
         if not body:
             raise InvalidRequest(f"the body is empty; send the picture's bytes, or {_HOW}")
