@@ -7,7 +7,7 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.feedback import parquet
@@ -29,6 +29,7 @@ def test_a_record_is_one_line_and_comes_back_as_it_was(written):
     assert decode_line(line) == written
 
 
+@settings(max_examples=40)  # each is a file; 2,000 were run once
 @given(st.lists(records, min_size=1, max_size=5))
 def test_parquet_gives_back_what_was_written(written):
     with tempfile.TemporaryDirectory() as folder:
