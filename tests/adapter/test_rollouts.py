@@ -132,7 +132,7 @@ def root(tmp_path):
     return tmp_path / "models"
 
 
-@pytest.mark.parametrize("scheme", ["tfs", "oip"])
+@pytest.mark.parametrize("scheme", ["tfs", "oip", "oip+http"])
 def test_every_label_is_of_the_version_that_answered_and_no_picture_is_lost(root, scheme):
     with running_server(root) as easel:
         with under_load(root, opened(f"{scheme}://{easel.address}")) as load:
