@@ -84,11 +84,27 @@ def find_digits(picture: Image.Image, contract: ImageContract) -> Layout | None:
     return None if len(layout.pieces) == 1 and len(kept) == count else layout
 
 
-def cut_out(
-    layout: Layout, piece: Piece, contract: ImageContract
-) -> tuple[Image.Image, tuple[int, int]]:
-    """The piece alone, on a page of its own with a margin, and where the page's corner was."""
+@dataclass(frozen=True, slots=True)
+class CutOut:
+    """A piece alone, on a page of its own with a margin.
+
+    Attributes:
+        page: In the contract's mode.
+        left: Where the page's corner is in the whole picture, in its pixels.
+        top: As ``left``.
+        scale: How many of the whole picture's pixels one of the page is.
+    """
+
+    page: Image.Image
+    left: int
+    top: int
+    scale: int
+
+
+def cut_out(layout: Layout, piece: Piece, contract: ImageContract) -> CutOut:
+    """Cut one piece out of the drawing."""
     ink = layout.ink
+    side = ink.cell_px // ink.shrunk
     margin = max(2, round(0.1 * piece.box.height))
     rows, columns = layout.parts.shape
     around = Box(
@@ -104,16 +120,18 @@ def cut_out(
     others = (numbers > 0) & ~mine
     # The soft edge of a line is too faint to be ink, and goes with the line.
     shown = ~others & (_grown(mine) | ~_grown(others))
-    place = ink.to_pixels(around)
-    side = ink.cell_px
     mask = Image.fromarray(shown.astype(np.uint8) * np.uint8(255)).resize(
         (around.width * side, around.height * side), Image.Resampling.NEAREST
     )
-    corner = (ink.at[0] + around.left * side, ink.at[1] + around.top * side)
+    left, top = around.left * side, around.top * side
+    right, bottom = left + mask.width, top + mask.height
+    box = (left, top, min(right, ink.picture.width), min(bottom, ink.picture.height))
+    drawn = ink.picture.crop(box)
     page = blank(contract, (mask.width + 2 * margin, mask.height + 2 * margin))
-    drawn = ink.picture.crop((*corner, place.right, place.bottom))
     page.paste(drawn, (margin, margin), mask.crop((0, 0, *drawn.size)))
-    return page, (corner[0] - margin, corner[1] - margin)
+    corner = ((at + edge * ink.shrunk) for at, edge in zip(ink.at, (left, top), strict=True))
+    x, y = (edge - margin * ink.shrunk for edge in corner)
+    return CutOut(page, x, y, ink.shrunk)
 
 
 def _is_plainly_one(cells: Bool) -> bool:

@@ -40,10 +40,13 @@ def _shown_digits(boxes: Sequence[Box]) -> Show:
         if layout is None:
             raise EaselError("the digits that were read are not there any more")
         pieces = {layout.ink.to_pixels(piece.box): piece for piece in layout.pieces}
-        pages = (cut_out(layout, pieces[box], contract) for box in boxes)
+        cuts = (cut_out(layout, pieces[box], contract) for box in boxes)
         return tuple(
-            Shown(to_pixels(page, contract), shown_part(page, contract).moved(*corner))
-            for page, corner in pages
+            Shown(
+                to_pixels(cut.page, contract),
+                shown_part(cut.page, contract).scaled(cut.scale).moved(cut.left, cut.top),
+            )
+            for cut in cuts
         )
 
     return show

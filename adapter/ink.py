@@ -17,6 +17,9 @@ from model_store.images import ink as images
 # Cells along the height of the ink, at least: gaps of three hundredths of it are still seen.
 _CELLS = 72
 
+# A cell of a large picture is reduced to so many pixels.
+_CELL_PX = 4
+
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int32]
 
@@ -46,15 +49,20 @@ class Ink:
     """The ink of one picture on a grid.
 
     Attributes:
-        picture: With dark ink if the background is light, and the other way round.
-        at: Left and top of the grid in the picture's pixels.
-        cell_px: Side of one cell in pixels.
+        picture: The part with ink, dark if the background is light, and the other way round.  A
+            large one is reduced: digits become small anyway, and hundreds may be cut out.
+        at: Left and top of that part in the whole picture's pixels.
+        size: Width and height of the whole picture.
+        cell_px: Side of one cell in the whole picture's pixels.
+        shrunk: So many of its pixels became one of ``picture``, in each direction.
         cells: Where there is ink: ``bool[rows, columns]``.
     """
 
     picture: Image.Image
     at: tuple[int, int]
+    size: tuple[int, int]
     cell_px: int
+    shrunk: int
     cells: Bool
 
     def to_pixels(self, box: Box) -> Box:
@@ -63,8 +71,8 @@ class Ink:
         return Box(
             left + box.left * side,
             top + box.top * side,
-            min(left + box.right * side, self.picture.width),
-            min(top + box.bottom * side, self.picture.height),
+            min(left + box.right * side, self.size[0]),
+            min(top + box.bottom * side, self.size[1]),
         )
 
 
@@ -79,7 +87,11 @@ def find_cells(picture: Image.Image, contract: ImageContract, ink: InkCentring) 
         return None
     left, top, right, bottom = box
     side = max(1, (bottom - top) // _CELLS)
-    return Ink(shown, (left, top), side, _reduced(is_ink[top:bottom, left:right], side))
+    shrunk = max(1, side // _CELL_PX)
+    side = side // shrunk * shrunk
+    part = shown.crop(box).reduce(shrunk) if shrunk > 1 else shown.crop(box)
+    cells = _reduced(is_ink[top:bottom, left:right], side)
+    return Ink(part, (left, top), picture.size, side, shrunk, cells)
 
 
 def label_cells(cells: Bool) -> tuple[Int, int]:

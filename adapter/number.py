@@ -87,7 +87,7 @@ def read_number(
         for line in _chosen(layout, scores)
     ]
     digits = tuple(digit for line in lines for digit in line)
-    cut, size = tuple(digit.box for digit in digits), layout.ink.picture.size
+    cut, size = tuple(digit.box for digit in digits), layout.ink.size
     if len(digits) == 1:
         return Number(Classification(model, digits[0].predictions), (), cut, size)
     ranked = tuple(islice(_readings(lines), _READINGS))
@@ -103,7 +103,7 @@ def _rows(drawn: Image.Image, layout: Layout | None, contract: ImageContract) ->
             "there is too much on the page to read it as digits; draw fewer, "
             'or say with "several": false that it is one'
         )
-    pages = (cut_out(layout, piece, contract)[0] for piece in layout.pieces)
+    pages = (cut_out(layout, piece, contract).page for piece in layout.pieces)
     return np.stack([to_pixels(page, contract) for page in pages])
 
 

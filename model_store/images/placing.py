@@ -20,6 +20,10 @@ class Part:
     right: float
     bottom: float
 
+    def scaled(self, by: float) -> Part:
+        """The same of a picture that is so many times as large."""
+        return Part(self.left * by, self.top * by, self.right * by, self.bottom * by)
+
     def moved(self, x: float, y: float) -> Part:
         """The same, *x* to the right and *y* down."""
         return Part(self.left + x, self.top + y, self.right + x, self.bottom + y)

@@ -38,7 +38,7 @@ def test_digits_are_found_from_left_to_right_and_cut_out_alone():
     assert len(line) == 4
     layout = find_digits(page, DIGIT)
     for box, piece in zip(line, layout.pieces, strict=True):
-        alone = np.asarray(cut_out(layout, piece, DIGIT)[0])
+        alone = np.asarray(cut_out(layout, piece, DIGIT).page)
         there = np.asarray(page)[box.top : box.bottom, box.left : box.right]
         assert alone.min() == there.min()
         assert (alone < 200).sum() == (there < 200).sum()
@@ -126,7 +126,7 @@ def test_any_strokes_make_pieces_with_ink_that_lie_on_the_page(boxes, threshold)
     contract = replace(DIGIT, ink=InkCentring(20, threshold))
     layout = find_digits(page, contract)
     for piece in layout.pieces if layout else ():
-        alone = np.asarray(cut_out(layout, piece, contract)[0])
+        alone = np.asarray(cut_out(layout, piece, contract).page)
         assert alone.min() == 0
         place = layout.ink.to_pixels(piece.box)
         assert 0 <= place.left < place.right <= 200

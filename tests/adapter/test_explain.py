@@ -127,11 +127,13 @@ def reader() -> FakeServable:
     return FakeServable(spec_of(DIGIT), run)
 
 
-def test_each_digit_of_several_has_a_map_of_its_own_over_its_place(tmp_path):
+@pytest.mark.parametrize("times", [1, 9])
+def test_each_digit_of_several_has_a_map_of_its_own_over_its_place(tmp_path, times):
     publish(tmp_path, DIGIT, tuple("0123456789"))
     server = FakeModelServer({ModelVersion("numbers", 1): reader()})
     classifier = Classifier(Catalogue(tmp_path), server, ImageLimits())
     page = write("419")
+    page = page.resize((page.width * times, page.height * times))
     best, found = explain_number(classifier, Question("numbers", encode(page), 7), SOON)
     assert best.label == "000"
     assert len(found.heats) == 3

@@ -75,6 +75,7 @@ def test_ink_is_where_it_was_drawn(at, size, is_dark):
 
 def test_a_part_moves():
     assert Part(1, 2, 3, 4).moved(10, 20) == Part(11, 22, 13, 24)
+    assert Part(1, 2, 3, 4).scaled(2) == Part(2, 4, 6, 8)
 
 
 def test_without_ink_there_is_no_part():
