@@ -144,6 +144,8 @@ export function createBoard(canvas, { changed, strokeEnded, penMoved }) {
     isEmpty: ink.isEmpty,
     canUndo: ink.canUndo,
     png: () => toPng(ink.strokes()),
+    /** Paint the ink on a square of *side* pixels. */
+    paint: (target, side) => paint(target, ink.strokes(), side / SIDE_PX, "#000"),
     setWidth: (next) => {
       width = next;
       refresh();

@@ -10,7 +10,9 @@ import { createCards } from "./cards.js";
 import { createDigitsView } from "./digits_view.js";
 import { ENGLISH } from "./en.js";
 import { createExample } from "./example.js";
+import { createExplanation } from "./explain.js";
 import { createFeedback } from "./feedback.js";
+import { createFingersView } from "./fingers_view.js";
 import { KOREAN } from "./ko.js";
 import { createNotice } from "./notice.js";
 import { createOverlay } from "./overlay.js";
@@ -47,12 +49,14 @@ const dialog = createKeyDialog({ texts, used: onKey });
 const views = {
   digits: createDigitsView({ texts, percent, overlay }),
   words: createWordsView({ texts, percent }),
+  fingers: createFingersView({ texts, percent, overlay }),
   tags: createTagsView({ texts, percent }),
   voice: { headline: make("span"), details: make("span"), empty() {}, labels: null }, // voice.js speaks for itself
 };
 const voice = createVoice({ texts, language: language.code, failed: onProblem, solved: () => notice.solved() });
 const result = createResult({ texts, serviceTexts });
 const example = createExample({ texts, said: (text) => say(find("pen-state"), text) });
+const explanation = createExplanation({ texts, language: language.code, sheet, failed: onProblem });
 const feedback = createFeedback({
   texts,
   language: language.code,
@@ -91,6 +95,7 @@ function onCard(next) {
   clearTimeout(stillTimer);
   overlay.clear();
   find("main").dataset.view = card.view;
+  explanation.use(card.explain ?? null);
   result.use(views[card.view], card.view);
   if (card.view === "voice") return onVoice();
   voice.close();
@@ -128,6 +133,7 @@ function showCard() {
 
 function onPicture() {
   overlay.clear();
+  explanation.clear();
   if (card.view === "voice") return;
   if (!sheet.isEmpty()) {
     result.expect();
@@ -154,6 +160,7 @@ function onStill() {
 function onAnswer(answer, latencyMs) {
   result.show(answer, latencyMs);
   feedback.show();
+  explanation.answered();
   notice.solved();
   clearTimeout(spokenTimer);
   spokenTimer = setTimeout(() => setText(find("spoken"), result.spoken(answer)), QUIET_MS);
@@ -199,6 +206,7 @@ function onLanguage() {
   showCard();
   sheet.show();
   result.refresh();
+  explanation.refresh();
   voice.refresh();
   notice.refresh();
 }
