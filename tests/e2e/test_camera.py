@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,35 @@ def test_a_photo_is_taken_sent_once_and_the_camera_let_go(browser: Browser, addr
         page.get_by_role("button", name="Once more").click()
         expect(shoot).to_be_visible()
         expect(page.locator("#label")).to_have_text("")
+
+
+def test_the_fingers_on_the_photo_are_counted_and_the_hand_is_drawn_over_it(
+    browser: Browser, address: str
+):
+    with new_page(browser, f"{address}#fingers", permissions=["camera"]) as page:
+        page.get_by_role("button", name="Start the camera").click()
+        page.get_by_role("button", name="Take photo").click()
+        expect(page.locator("#label")).to_have_text("5")
+        expect(page.locator("#overlay .joint")).to_have_count(21)
+        expect(page.locator("#overlay .joint.tip")).to_have_count(5)
+        fingers = page.get_by_role("list", name="Fingers").get_by_role("listitem")
+        expect(fingers).to_have_text([re.compile("up$")] * 5)
+        page.get_by_role("button", name="Once more").click()
+        expect(page.locator("#overlay .joint")).to_have_count(0)
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_the_fingers_of_a_drawn_hand_are_counted(browser: Browser, address: str, count: int):
+    with new_page(browser, f"{address}#fingers") as page:
+        page.set_input_files("#file", HANDS / f"drawn-{count}.png")
+        expect(page.locator("#label")).to_have_text(str(count))
+        expect(page.locator(".fingers .up")).to_have_count(count)
+
+
+def test_a_picture_without_a_hand_is_told_so(browser: Browser, address: str):
+    with new_page(browser, f"{address}#fingers") as page:
+        page.set_input_files("#file", ROOT / "docs" / "three.png")
+        expect(page.locator("#verdict")).to_contain_text("No hand was found.")
 
 
 def test_leaving_the_camera_turns_it_off(browser: Browser, address: str):

@@ -142,6 +142,50 @@ def test_a_text_is_spoken_and_can_be_heard_again(page: Page, language: str, text
     assert Path(download.value.path()).stat().st_size > 1000
 
 
+def test_several_digits_are_read_and_each_can_be_looked_at(page: Page):
+    draw(page, STROKES["71"])
+    expect(page.locator("#label")).to_have_text("71")
+    expect(page.locator("#overlay rect")).to_have_count(2)
+    page.get_by_role("button", name=re.compile("^Digit 1: 7")).click()
+    expect(page.locator(".winner")).to_have_attribute("data-class", "7")
+    page.get_by_role("button", name=re.compile("^Digit 2: 1")).press("Enter")
+    expect(page.locator(".winner")).to_have_attribute("data-class", "1")
+
+
+# How strongly the heat glows where it does most, and in a corner without ink: alpha from 0 to 255.
+_GLOW = """() => {
+  const heat = document.getElementById("heat");
+  const { data } = heat.getContext("2d").getImageData(0, 0, heat.width, heat.height);
+  const alphas = data.filter((_, i) => i % 4 === 3);
+  return [alphas.reduce((most, each) => Math.max(most, each), 0), alphas[0]];
+}"""
+
+
+@pytest.mark.parametrize(("service", "drawn"), [("Digits", "71"), ("Doodles", "house")])
+def test_the_strokes_that_mattered_glow_until_that_is_turned_off(
+    page: Page, service: str, drawn: str
+):
+    choose(page, service)
+    page.get_by_role("switch", name="Show what mattered").check()
+    draw(page, STROKES[drawn])
+    expect(page.locator("#heat")).to_be_visible()
+    expect(page.locator("#legend")).to_contain_text("What spoke for")
+    most, corner = page.evaluate(_GLOW)
+    assert most > 200
+    assert corner < 100
+    page.get_by_role("switch", name="Show what mattered").uncheck()
+    expect(page.locator("#heat")).to_be_hidden()
+    expect(page.locator("#legend")).to_be_hidden()
+
+
+def test_a_drawing_that_changes_loses_the_explanation_of_what_it_was(page: Page):
+    page.get_by_role("switch", name="Show what mattered").check()
+    draw(page, STROKES["7"])
+    expect(page.locator("#heat")).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#heat")).to_be_hidden()
+
+
 def test_a_wrong_answer_is_put_right_and_kept(page: Page):
     draw(page, STROKES["3"])
     expect(page.locator("#label")).to_have_text("3")
@@ -182,8 +226,16 @@ def test_a_model_that_is_published_gets_a_card_with_no_code(page: Page, store: P
     expect(page.locator("#version")).to_have_text("sketches · version 1")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("service", ["numbers", "classifier", "visionapi", "aivoice"])
+@pytest.mark.parametrize(
+    ("service", "scheme"),
+    [
+        ("numbers", "light"),
+        ("classifier", "dark"),
+        ("fingers", "light"),
+        ("visionapi", "dark"),
+        ("aivoice", "light"),
+    ],
+)
 def test_each_service_is_readable_and_named_on_a_phone(
     browser: Browser, address: str, service: str, scheme: str
 ):

@@ -53,7 +53,7 @@ export function createExplanation({ texts, language, sheet, failed }) {
     const most = found ? strongest(found.maps) : 0;
     setText(find("legend-text"), !found ? texts().explaining : most < LITTLE ? texts().nothingMattered : texts().mattered(found.label));
     find("scale").hidden = !found || most < LITTLE;
-    find("against").hidden = !found || !found.maps.some(({ drops }) => drops.flat().some((drop) => drop < -LITTLE));
+    find("against").hidden = !found || !found.maps.some(({ drops }) => drops.flat().some((drop) => drop < -Math.max(LITTLE, most / 8)));
     if (found) paint(find("heat"), sheet, found, Math.max(most, LITTLE));
   }
 
