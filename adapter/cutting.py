@@ -19,6 +19,8 @@ _SURE = 0.97
 """Between the two it is one digit if the model is so sure of that."""
 _THINNEST, _WIDEST = 0.12, 1.0
 """How wide a piece that is cut out of several digits may be."""
+_ENDLESS = 40.0
+"""What is so much wider is no row of digits: to look for cuts in it would take minutes."""
 _LEAST_WEIGHT = 0.3
 _PLACES_APART = 0.07
 
@@ -84,9 +86,15 @@ def is_wide(width: int, height: int) -> bool:
     return width > _WIDE * height
 
 
+def is_endless(width: int, height: int) -> bool:
+    """Whether a part, or a page, is a line that somebody has drawn and no row of digits."""
+    return width > _ENDLESS * height
+
+
 def steps_of(piece: Piece, numbered: Int, height: int) -> Stretch:
     """The piece as it is, and if it is wide also what it is when it is cut."""
-    if not is_wide(piece.box.width, height):
+    width = piece.box.width
+    if not is_wide(width, height) or is_endless(width, height):
         return (Step(0, 1, piece),)
     columns = numbered[piece.box.top : piece.box.bottom, piece.box.left : piece.box.right]
     amounts = np.isin(columns, piece.parts).sum(axis=0)

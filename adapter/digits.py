@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from adapter.cutting import Piece, Stretch, is_wide, steps_of
+from adapter.cutting import Piece, Stretch, is_endless, is_wide, steps_of
 from adapter.ink import Bool, Box, Ink, Int, find_cells, label_cells
 from model_store.contract import ImageContract
 from model_store.images.composing import blank
@@ -67,7 +67,7 @@ def find_digits(picture: Image.Image, contract: ImageContract) -> Layout | None:
     if contract.ink is None:
         return None
     ink = find_cells(picture, contract, contract.ink)
-    if ink is None or _is_plainly_one(ink.cells):
+    if ink is None or _is_plainly_one(ink.cells) or is_endless(*reversed(ink.cells.shape)):
         return None
     numbered, count = label_cells(ink.cells)
     if count > MAX_PARTS or (count == 1 and not is_wide(*reversed(numbered.shape))):

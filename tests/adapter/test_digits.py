@@ -57,6 +57,14 @@ def test_a_bar_that_a_digit_begins_with_is_never_too_much(width):
     assert layout is None or len(layout.pieces) <= MAX_PIECES
 
 
+def test_a_line_drawn_right_across_a_page_is_not_cut_at_every_place():
+    # Each pair of places would be a piece: hours of work for a picture of 400 bytes.
+    assert find_digits(strokes((2, 4, 59_990, 7), size=(60_000, 12)), DIGIT) is None
+    lines = [(2, top, 5000, top + 2) for top in range(2, 122, 6)]
+    layout = find_digits(strokes(*lines, size=(5010, 130)), DIGIT)
+    assert layout is None or len(layout.pieces) <= len(lines)
+
+
 def test_a_model_that_reads_whole_pictures_is_given_no_digits():
     assert find_digits(write("12"), GREY) is None
 
