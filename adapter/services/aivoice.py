@@ -27,7 +27,8 @@ from adapter.speech.spec import (
 _JSON = "application/json"
 _BY_MEDIA_TYPE = {kind.media_type: kind for kind in AudioFormat}
 
-VoiceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:+-]{1,100}$")]
+# Python's $ would let a line's end follow, and JavaScript has no \Z.
+VoiceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:+-]{1,100}$(?!\n)")]
 
 
 class Words(msgspec.Struct, frozen=True):

@@ -17,6 +17,8 @@ LEAST_RATE, MOST_RATE = 0.5, 2.0
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _OF_VOICE = re.compile(r"[a-z]{2,3}-[A-Z]{2}(?=-)")
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
+# As many characters for each that may be said, for those that are left out.
+_MOST_SPACE = 4
 _SSML = re.compile(r"\s*(<\?xml[^>]*>\s*)?<speak[\s>/]", re.IGNORECASE)
 
 
@@ -119,20 +121,31 @@ def read_text(text: str, most_bytes: int) -> str:
     Raises:
         InvalidRequest: It is empty, too long, or SSML.
     """
+    # Composing takes time by the square of a text that is made for it: not beyond what counts.
+    if len(text) > _MOST_SPACE * most_bytes:
+        raise _too_long(len(text), most_bytes)
     if _SSML.match(text):
         raise InvalidRequest('"text" is SSML, which is not taken; send plain text')
     kept = (
         " " if unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} else char for char in text
     )
-    plain = unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    words = " ".join("".join(kept).split())
+    # No letter is shorter than the characters that it is composed of are many.
+    if len(words) > most_bytes:
+        raise _too_long(len(words.encode()), most_bytes)
+    plain = unicodedata.normalize("NFC", words)
     if not plain:
         raise InvalidRequest('"text" is empty; send what is to be said')
     if (size := len(plain.encode())) > most_bytes:
-        raise InvalidRequest(
-            f'"text" takes {size} bytes in UTF-8 and at most {most_bytes} can be said at once'
-            f" ({most_bytes // 3} Korean syllables); send it in parts"
-        )
+        raise _too_long(size, most_bytes)
     return plain
+
+
+def _too_long(size: int, most_bytes: int) -> InvalidRequest:
+    return InvalidRequest(
+        f'"text" takes {size} bytes in UTF-8 and at most {most_bytes} can be said at once'
+        f" ({most_bytes // 3} Korean syllables); send it in parts"
+    )
 
 
 def read_language(tag: str | None, voice: str | None, text: str) -> str:

@@ -80,3 +80,15 @@ def test_a_language_is_read_the_same_again(tag):
     except InvalidRequest:
         return
     assert read_language(language, None, "hi") == language
+
+
+def test_a_text_that_takes_hours_to_compose_is_refused_at_once():
+    # Two accents in the wrong order: each pair costs as much as all before it together.
+    with pytest.raises(InvalidRequest, match="send it in parts"):
+        read_text("a" + "\u0300\u0316" * 2_000_000, 5000)
+    with pytest.raises(InvalidRequest, match="send it in parts"):
+        read_text("a" + "\u0300\u0316" * 8_000, 5000)
+
+
+def test_decomposed_korean_may_be_as_long_as_composed():
+    assert read_text(unicodedata.normalize("NFD", "각" * 33), 99) == "각" * 33
