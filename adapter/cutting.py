@@ -108,7 +108,12 @@ def steps_of(piece: Piece, numbered: Int, height: int) -> Stretch:
             if is_whole or is_likely:
                 box = replace(piece.box, left=piece.box.left + left, right=piece.box.left + right)
                 steps.append(Step(start, end, Piece(box, piece.parts)))
-    return tuple(steps)
+    reached = {0}
+    for step in steps:  # in the order of their starts
+        if step.start in reached:
+            reached.add(step.end)
+    # A wedge has no place to cut, and a long bar between two digits is none.
+    return tuple(steps) if len(places) - 1 in reached else (Step(0, 1, piece),)
 
 
 def _places(amounts: NDArray[np.int64], height: int) -> list[int]:

@@ -114,6 +114,16 @@ def test_a_sure_model_keeps_a_wide_digit_whole_and_another_cuts_it():
     assert best_way((stretch[1], stretch[2]), 100, [0.1, 0.9]) == [0]
 
 
+def test_what_is_wide_and_has_no_place_to_cut_is_one_piece():
+    page = Image.new("L", (700, 200), 255)
+    ImageDraw.Draw(page).polygon([(20, 180), (450, 180), (450, 20)], fill=0)
+    assert find_digits(page, DIGIT) is None
+    ImageDraw.Draw(page).rectangle((600, 20, 620, 180), fill=0)
+    wedge, one = find_digits(page, DIGIT).lines[0]
+    assert (len(wedge), len(one)) == (1, 1)
+    assert best_way(wedge, 160, [0.1]) == [0]
+
+
 def test_a_page_of_dots_is_no_writing():
     page = Image.new("L", (600, 600), 255)
     for at in range(MAX_PARTS + 1):
