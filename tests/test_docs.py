@@ -6,8 +6,9 @@ import json
 import re
 import subprocess
 import wave
+from collections.abc import Iterator
 from dataclasses import fields
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -23,13 +24,18 @@ from tests.support import (
     wait_until_it_answers,
 )
 
+DOCS = ROOT / "docs"
 CONFIGS = [ServerConfig, *get_type_hints(Settings).values()]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+PAGES = ("README.md", "adapter/README.md", *(f"docs/{page.name}" for page in DOCS.glob("*.md")))
+# What needs more than the bundled store and one process has a test of its own.
+ELSEWHERE = ("koala.webp", "/api/aivoice", "/api/feedback")
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_every_setting_is_in_the_readme(config):
-    missing = [field.name for field in fields(config) if f"`{field.name}`" not in README]
+def test_every_setting_is_documented(config):
+    missing = [field.name for field in fields(config) if f"`{field.name}`" not in SETTINGS]
     assert missing == []
 
 
@@ -45,33 +51,55 @@ def test_every_error_code_is_in_the_readme(code: Code):
     assert str(code.http) in README
 
 
-def test_the_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES)
+def test_the_links_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert ((ROOT / page).parent / target).exists(), target
 
 
-def test_the_curl_line_answers_what_the_readme_shows():
-    command, *_ = re.findall(r"^curl .*?\n.*?$", README, re.MULTILINE)
+def examples() -> Iterator[tuple[str, Any]]:
+    """Each curl command of the README, with the answer that is shown below it."""
+    blocks = re.findall(r"```\n(curl [^`]*)```\n```json\n([^`]*)```", README)
+    for commands, answers in blocks:
+        rest = re.sub(r", \.\.\.\]", ', "..."]', answers).strip()
+        for command in re.split(r"\n(?=curl )", commands.strip()):
+            answer, end = json.JSONDecoder().raw_decode(rest)
+            rest = rest[end:].strip()
+            if not any(word in command for word in ELSEWHERE):
+                yield command, answer
+        assert not rest, f"an answer without a command: {rest}"
+
+
+def assert_shown(shown: Any, real: Any) -> None:
+    """What the README shows is in the answer; ``...`` is more of the same."""
+    if isinstance(shown, dict):
+        for key, value in shown.items():
+            assert_shown(value, real[key])
+    elif isinstance(shown, list):
+        count = len(shown) - 1 if shown[-1:] == ["..."] else len(real)
+        assert len(shown[:count]) <= len(real)
+        for one, other in zip(shown[:count], real, strict=False):
+            assert_shown(one, other)
+    elif isinstance(shown, float):
+        assert real == pytest.approx(shown, abs=1e-3)
+    else:
+        assert real == shown
+
+
+def test_the_curl_lines_answer_what_the_readme_shows():
     port = free_port()
-    with easel(
-        "up",
-        "--store",
-        str(BUNDLED_STORE),
-        "--port",
-        str(port),
-        "--grpc-port",
-        str(free_port()),
-        "--rest-port",
-        str(free_port()),
-    ) as up:
+    ports = ["--grpc-port", str(free_port()), "--rest-port", str(free_port())]
+    asked = list(examples())
+    assert len(asked) >= 7
+    with easel("up", "--store", str(BUNDLED_STORE), "--port", str(port), *ports) as up:
         read_until(up, "Easel is ready")
-        done = subprocess.run(
-            ["bash", "-c", command.replace(":8080", f":{port}")],
-            cwd=ROOT, capture_output=True, text=True, timeout=30, check=True,
-        )  # fmt: skip
-    answer = json.loads(done.stdout)
-    assert (answer["label"], answer["model"]) == ("3", {"name": "numbers", "version": 1})
-    assert answer["msg"] in README
+        for command, shown in asked:
+            done = subprocess.run(
+                ["bash", "-c", command.replace(":8080", f":{port}")],
+                cwd=ROOT, capture_output=True, text=True, timeout=30, check=True,
+            )  # fmt: skip
+            assert_shown(shown, json.loads(done.stdout))
 
 
 def test_the_readmes_speech_sounds_as_it_says(tmp_path):

@@ -78,17 +78,19 @@ async def test_a_scraper_may_ask_for_openmetrics(engine):
     assert samples_of(parse_openmetrics(text))
 
 
-async def test_every_metric_is_in_the_readme(engine):
+async def test_every_metric_is_documented(engine):
     histograms = Histograms()
     histograms.add(OK, Sample(*[1.0] * 6))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
     families = list(parse_text((await scrape(histograms, engine))[0]))
     assert len(families) > 15
     for family in families:
         # A counter's family is named without the ending that its samples have.
         name = f"{family.name}_total" if family.type == "counter" else family.name
         assert name.startswith(("process_", "easel_")), name
-        assert name.startswith("process_") or f"`{name}`" in readme, f"{name} is not in the README"
+        assert name.startswith("process_") or f"`{name}`" in page, (
+            f"{name} is not in docs/server.md"
+        )
 
 
 async def test_only_reading_is_allowed(engine):
