@@ -15,12 +15,13 @@ from werkzeug.http import parse_accept_header
 
 from adapter.http.exchange import current
 from adapter.messages import LANGUAGES, Say, about
-from model_store.errors import Code, EaselError, Overloaded, ServiceUnavailable
+from model_store.errors import BadVersion, Code, EaselError, Overloaded, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
 RETRYABLE = {Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED}
+_DAMAGED = "the model's files are damaged; our log says how"
 _KNOWS_WHEN = (Overloaded, ServiceUnavailable)
 _BY_HTTP_STATUS = {
     404: (Code.NOT_FOUND, Say.NOT_FOUND),
@@ -75,7 +76,9 @@ def install_error_handlers(app: Flask) -> None:
         if error.code is Code.INTERNAL:
             logger.error("%s failed: %s", request.path, error)
         after_s = error.retry_after_s if isinstance(error, _KNOWS_WHEN) else RETRY_AFTER_S
-        response = failure(error.code, str(error), about(error), error.code.http, after_s)
+        # What is wrong with a file of ours is told with its path.
+        message = _DAMAGED if isinstance(error, BadVersion) else str(error)
+        response = failure(error.code, message, about(error), error.code.http, after_s)
         if error.code is Code.UNAUTHENTICATED:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, request
 
+from adapter.deadline import Deadline
 from adapter.http.answers import failure, language
 from adapter.http.exchange import current, note_answer
 from adapter.http.guard import Guard
@@ -63,7 +64,7 @@ def _view(
 
 
 def _asked(operation: Operation, path: dict[str, str], timeout_s: float) -> Asked[Any]:
-    deadline = read_deadline(request, timeout_s)
+    theirs = read_deadline(request)
     picture, options = b"", None
     match operation.takes:
         case Takes.PICTURE:
@@ -72,6 +73,9 @@ def _asked(operation: Operation, path: dict[str, str], timeout_s: float) -> Aske
             options = read_json(request, operation.options)
         case Takes.QUERY:
             options = to_options(request.args, operation.options)
+    # Ours begins when the body is there: a photograph takes its time from a telephone.
+    ours = Deadline.after(timeout_s)
+    deadline = ours if theirs is None or ours.at < theirs.at else theirs
     return Asked(options, path, picture, language(), deadline, current().request_id)
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from wsgiref.types import WSGIEnvironment
 
 from adapter.access.callers import Proxies, read_proxies
 from adapter.access.key_file import KeyFile
-from adapter.access.keys import SCOPES, Scope
+from adapter.access.keys import SCOPES, KeyRing, Scope
 from adapter.access.rates import Rates
 from adapter.config import AccessConfig
 from adapter.http.exchange import Exchange
-from model_store.errors import InvalidRequest, PermissionDenied, Unauthenticated
+from model_store.errors import (
+    InvalidRequest,
+    PermissionDenied,
+    ServiceUnavailable,
+    Unauthenticated,
+)
+
+logger = logging.getLogger(__name__)
 
 KEY_HEADER = "X-Api-Key"
 _HOW = f"send it as `Authorization: Bearer KEY` or `{KEY_HEADER}: KEY`"
@@ -40,6 +48,7 @@ class Guard:
         Raises:
             Unauthenticated: It takes a key, and none of ours came along.
             PermissionDenied: The key is not for this.
+            ServiceUnavailable: There never was a good file of keys.
             RateLimited: The caller has asked too often.
         """
         note.caller = self.proxies.caller(
@@ -60,7 +69,7 @@ class Guard:
             if scope in self.open_scopes:
                 return ""
             raise Unauthenticated(f"a key with the scope {scope!r} is needed; {_HOW}")
-        key = keys.ring().find(text)
+        key = _ring(keys).find(text)
         if key is None:
             raise Unauthenticated("the key is none of ours; ask the operator for a new one")
         if scope not in key.scopes and scope not in self.open_scopes:
@@ -84,6 +93,14 @@ def read_guard(config: AccessConfig) -> Guard:
         rates=Rates(config.rate_limit, config.rate_storage) if config.rate_limit else None,
         proxies=read_proxies(config.trusted_proxies),
     )
+
+
+def _ring(keys: KeyFile) -> KeyRing:
+    try:
+        return keys.ring()
+    except InvalidRequest as error:  # no mistake of the caller's, who need not know our files
+        logger.error("nobody's key can be known: %s", error)
+        raise ServiceUnavailable("keys cannot be looked up now; ask the operator") from error
 
 
 def _sent_key(environ: WSGIEnvironment) -> str | None:

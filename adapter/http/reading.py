@@ -59,18 +59,18 @@ def read_json(request: Request, kind: type[OptionsT]) -> OptionsT:
     return _converted({**request.args.to_dict(), **found}, kind)
 
 
-def read_deadline(request: Request, most_s: float) -> Deadline:
-    """When the caller stops waiting by ``X-Request-Timeout-Ms``, *most_s* from now at the latest.
+def read_deadline(request: Request) -> Deadline | None:
+    """When the caller stops waiting by ``X-Request-Timeout-Ms``; None where that is not said.
 
     Raises:
         InvalidRequest: The header is no positive whole number.
     """
     text = request.headers.get(TIMEOUT_HEADER)
     if text is None:
-        return Deadline.after(most_s)
+        return None
     if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
         raise InvalidRequest(f"{TIMEOUT_HEADER} must be a whole number of milliseconds above 0")
-    return Deadline.after(min(most_s, int(text[:18]) / 1000))
+    return Deadline.after(int(text[:18]) / 1000)
 
 
 def to_options(values: Mapping[str, str], kind: type[OptionsT]) -> OptionsT:

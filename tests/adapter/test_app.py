@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -190,7 +192,7 @@ def test_a_model_that_the_store_does_not_have_is_not_found(tmp_path, server):
         (errors.Overloaded("the queue is full"), 429, "RESOURCE_EXHAUSTED", True),
         (errors.Unsupported("no such method"), 501, "UNIMPLEMENTED", False),
         (errors.Cancelled("gone"), 499, "CANCELLED", False),
-        (errors.BadVersion("numbers/1 was altered"), 500, "INTERNAL", False),
+        (errors.ServerFailed("the model server failed"), 500, "INTERNAL", False),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
@@ -208,6 +210,28 @@ def test_the_answers_deadline_is_the_configured_one(config, server):
     assert_failure(post(client_over(config, server)), 504, "DEADLINE_EXCEEDED")
 
 
+class Slow(io.BytesIO):
+    """A body of which the first part is long in coming."""
+
+    def readinto(self, buffer):
+        if self.tell() == 0:
+            threading.Event().wait(1.0)
+        return super().readinto(buffer)
+
+
+def test_what_a_body_takes_to_arrive_is_not_taken_from_its_answer(config, server):
+    server.takes_s = 29.2
+    client = client_over(replace(config, timeout_s=30.0), server)
+    answer = client.post("/api/numbers", input_stream=Slow(PNG), content_length=len(PNG))
+    assert answer.status_code == 200
+
+
+def test_the_files_of_a_damaged_version_are_named_in_the_log_alone(config, caplog):
+    response = post(client_over(config, failing(errors.BadVersion("/srv/3/model.onnx altered"))))
+    assert "/srv" not in assert_failure(response, 500, "INTERNAL")
+    assert "/api/numbers failed: /srv/3/model.onnx altered" in caplog.text
+
+
 def test_a_bug_is_answered_without_its_words_and_logged_with_them(config, caplog):
     response = post(client_over(config, failing(ZeroDivisionError("secret path /srv/key"))))
     assert assert_failure(response, 500, "INTERNAL") == "internal error"
@@ -218,7 +242,7 @@ def test_a_bug_is_answered_without_its_words_and_logged_with_them(config, caplog
 def test_a_failure_of_ours_is_logged_and_a_clients_is_not(config, client, caplog):
     post(client, "not base64!")
     assert not caplog.records
-    post(client_over(config, failing(errors.BadVersion("altered"))))
+    post(client_over(config, failing(errors.ServerFailed("altered"))))
     assert "/api/numbers failed: altered" in caplog.text
 
 

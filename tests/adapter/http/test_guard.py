@@ -41,6 +41,12 @@ def test_with_one_a_key_is_needed_in_either_header(store, keys):
     assert post(client, X_Api_Key=shop).status_code == 200
 
 
+def test_a_file_of_keys_that_never_was_is_our_trouble_and_its_place_is_not_told(store, keys):
+    answer = post(application(store, key_file="/nowhere/keys.json"), X_Api_Key=keys[1])
+    assert answer.status_code == 503
+    assert "/nowhere" not in answer.text
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"X_Api_Key": ""}, {"X_Api_Key": "easel_0"}, {"Authorization": "Bearer"},
