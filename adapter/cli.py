@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     server.on_startup(lambda: announce(config))
     with _shared_folder() as pipe:
-        _stop_gently(server, pipe)
+        stop_gently(server, pipe)
         server.serve()
     return 0
 
@@ -98,17 +98,17 @@ def _shared_folder() -> Iterator[Path]:
                 del os.environ[name]
 
 
-def _stop_gently(server: Any, pipe: Path) -> None:
+def stop_gently(server: Any, pipe: Path) -> None:
     """Let a signal first empty the connections, and a second one end all at once."""
     stop = server.signal_handler_interrupt
     later = threading.Timer(ASK_S + REFUSE_S, stop)
 
     def begin(*_: object) -> None:
-        if later.is_alive():
-            stop()
-        else:
+        if later.ident is None:
             end_is_near(pipe)
             later.start()
+        else:
+            stop()
 
     server.signal_handler_interrupt = begin
 

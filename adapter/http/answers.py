@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
 RETRYABLE = {Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED}
+# What is remembered of callers' text is short.
+_LONGEST_LANGUAGES = 512
 _DAMAGED = "the model's files are damaged; our log says how"
 _KNOWS_WHEN = (Overloaded, ServiceUnavailable)
 _BY_HTTP_STATUS = {
@@ -47,7 +49,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 def language() -> str:
     """The caller's language out of Accept-Language; English when nothing fits."""
-    return _language_of(request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    return _language_of(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")[:_LONGEST_LANGUAGES])
 
 
 @lru_cache(maxsize=256)

@@ -7,8 +7,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
+
+from adapter.cli import stop_gently
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,3 +71,23 @@ def test_help_has_every_setting():
     assert done.returncode == 0
     for flag in ("--store", "--model-server", "--services", "--timeout-s", "--max-pixels"):
         assert flag in done.stdout
+
+
+class Stopping:
+    """A server that is told to stop."""
+
+    def __init__(self):
+        self.told = SimpleQueue()
+
+    def signal_handler_interrupt(self, *_):
+        self.told.put(None)
+
+
+def test_whoever_stops_the_adapter_again_and_again_stops_it_at_once(tmp_path):
+    server = Stopping()
+    stop_gently(server, tmp_path / "nobody listens")
+    server.signal_handler_interrupt()
+    server.told.get(timeout=10)  # by itself, a moment later
+    server.signal_handler_interrupt()
+    server.signal_handler_interrupt()
+    assert server.told.qsize() == 2
