@@ -49,7 +49,12 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     metrics = Metrics()
     parts.outside.listeners.append(metrics.observe_outside)
-    services = (*_chosen(parts), ops.build(parts), health.build(parts), scrape.build(metrics))
+    services = (
+        *_chosen(parts),
+        ops.build(parts, metrics),
+        health.build(parts),
+        scrape.build(metrics),
+    )
     guard, turns = read_guard(access), Turns(config.threads)
     for service in services:
         app.register_blueprint(

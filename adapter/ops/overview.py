@@ -19,6 +19,7 @@ from model_store.history import Change
 from model_store.store import Store
 
 _CALLS = "easel_request_seconds"
+_REQUESTS = "easel_adapter_request_seconds"
 _STATE = "easel_servable_state"
 # When servers differ, what needs an operator's eye is shown.
 _WORST_FIRST = ("end", "unloading", "start", "loading", "available")
@@ -78,6 +79,15 @@ class Measured(msgspec.Struct, frozen=True):
     sum_s: float
 
 
+class Requests(msgspec.Struct, frozen=True):
+    """Requests of one service and outcome since the adapter started."""
+
+    service: str
+    outcome: str
+    counts: tuple[int, ...]
+    sum_s: float
+
+
 class Overview(msgspec.Struct, frozen=True):
     """All that the operations page shows."""
 
@@ -90,6 +100,10 @@ class Overview(msgspec.Struct, frozen=True):
         tuple[float, ...], Meta(description="upper bounds of the counts; the last has none")
     ]
     calls: tuple[Measured, ...]
+    request_bounds_s: Annotated[
+        tuple[float, ...], Meta(description="the same of the requests' counts")
+    ]
+    requests: Annotated[tuple[Requests, ...], Meta(description="as callers of the adapter see it")]
     missing: Annotated[tuple[str, ...], Meta(description="whose metrics were not to be had")]
     store_problem: Annotated[str, Meta(description="why the store cannot be read, if so")]
 
@@ -99,6 +113,17 @@ def read_calls(text: str) -> tuple[Histogram, Mapping[tuple[str, int], str]]:
     samples = tuple(read_samples(text, (_CALLS, _STATE)))
     calls = read_histogram(samples, _CALLS, ("model", "version", "code"))
     return calls, _states(sample for sample in samples if sample.name == _STATE)
+
+
+def read_requests(text: str) -> Histogram:
+    """The requests by service and outcome out of the adapter's own metrics."""
+    return read_histogram(read_samples(text, (_REQUESTS,)), _REQUESTS, ("service", "outcome"))
+
+
+def to_requests(calls: Calls) -> Requests:
+    """One row of the answer."""
+    service, outcome = calls.key
+    return Requests(service, outcome, calls.counts, calls.sum_s)
 
 
 def to_measured(calls: Calls) -> Measured:

@@ -10,6 +10,7 @@ from threading import Lock
 from adapter.clients.metrics import fetch_metrics
 from adapter.clients.servers import parse_servers
 from adapter.config import AdapterConfig, Settings
+from adapter.http.metrics import Metrics
 from adapter.http.operations import Operation, Service
 from adapter.ops.overview import (
     Model,
@@ -17,7 +18,9 @@ from adapter.ops.overview import (
     Server,
     read_calls,
     read_models,
+    read_requests,
     to_measured,
+    to_requests,
 )
 from adapter.parts import Parts
 from model_store.errors import EaselError
@@ -28,9 +31,9 @@ _FRESH_S = 1.0
 _TIMEOUT_S = 1.0
 
 
-def build(parts: Parts) -> Service:
-    """The service over *parts*."""
-    overview = once_for_all(lambda: read_overview(parts), time.monotonic)
+def build(parts: Parts, metrics: Metrics) -> Service:
+    """The service over *parts*; *metrics* are the adapter's own."""
+    overview = once_for_all(lambda: read_overview(parts, metrics), time.monotonic)
     operation = Operation(
         method="GET",
         path="/api/ops",
@@ -43,17 +46,20 @@ def build(parts: Parts) -> Service:
     return Service("ops", (operation,))
 
 
-def read_overview(parts: Parts) -> Overview:
+def read_overview(parts: Parts, metrics: Metrics) -> Overview:
     """Ask the store and the servers; who does not answer is named."""
     settings = parts.settings
     missing: list[str] = []
     calls, states = read_calls("\n".join(_read_texts(settings, missing)))
+    requests = read_requests(metrics.page("").get_data(as_text=True))
     models: tuple[Model, ...] = ()
     store_problem = ""
     try:
         models = read_models(Store(settings.adapter.store), states)
     except EaselError as error:
         store_problem = str(error)
+    # Pages and health checks are no services.
+    shown = set(settings.adapter.services)
     health = parts.server.health(timeout_s=_TIMEOUT_S)
     return Overview(
         time=time.time(),
@@ -64,6 +70,8 @@ def read_overview(parts: Parts) -> Overview:
         bounds_s=calls.bounds_s,
         # Those of no model are about the server itself: its health was asked.
         calls=tuple(to_measured(each) for each in calls.calls if each.key[0]),
+        request_bounds_s=requests.bounds_s,
+        requests=tuple(to_requests(each) for each in requests.calls if each.key[0] in shown),
         missing=tuple(missing),
         store_problem=store_problem,
     )

@@ -62,7 +62,7 @@ def ask(page: Page, address: str, model: str = "numbers") -> None:
 
 
 def test_models_labels_and_traffic_are_shown(page: Page):
-    card = page.get_by_role("article").filter(has_text="numbers")
+    card = page.locator("#models article").filter(has_text="numbers")
     expect(card.get_by_text("canary v12")).to_be_visible()
     expect(card.get_by_role("img", name=re.compile("Traffic: version 1: 95%"))).to_be_visible()
     expect(card.get_by_text(re.compile("canary: none → 12, by jane"))).to_be_visible()
@@ -96,6 +96,18 @@ def test_calls_appear_as_they_are_made(page: Page, address: str):
     expect(chart).to_have_attribute("aria-label", re.compile(r"2 s ago: answered \d"))
 
 
+def test_what_callers_get_wrong_is_shown_at_its_service(page: Page, address: str):
+    service = page.locator("#services article").filter(has_text="classifier")
+    chart = service.get_by_role("img", name=re.compile("^Calls per second"))
+    expect(chart).to_have_attribute("aria-label", re.compile("failed 0"))
+    for _ in range(10):
+        page.request.post(f"{address}api/classifier", data={"image": "no picture"})
+    expect(chart).to_have_attribute(
+        "aria-label", re.compile(r"failed [1-9]|failed 0\.[1-9]"), timeout=10_000
+    )
+    expect(service).to_have_class("model ailing")
+
+
 def test_the_page_asks_for_nothing_while_it_is_paused(page: Page):
     page.clock.install()
     page.reload()
@@ -127,12 +139,12 @@ def test_it_fits_a_phone_in_korean(browser: Browser, address: str, scheme: str):
         viewport={"width": 360, "height": 740},
     ) as page:  # fmt: skip
         expect(page.get_by_role("heading", name="모델", exact=True)).to_be_visible()
-        expect(page.get_by_role("article")).to_have_count(1)
+        expect(page.locator("#models article")).to_have_count(1)
         assert fits(page)
 
 
 def test_a_screenshot_can_be_looked_at(page: Page, tmp_path: Path):
-    expect(page.get_by_role("article")).to_have_count(1)
+    expect(page.locator("#models article")).to_have_count(1)
     folder = Path(os.environ.get("EASEL_SCREENSHOTS", tmp_path))
     page.screenshot(path=folder / "ops.png")
     assert (folder / "ops.png").stat().st_size > 10_000

@@ -86,6 +86,16 @@ def test_models_states_and_calls_are_told(tmp_path, address):
     assert found["missing"] == []
 
 
+def test_requests_are_told_as_callers_see_them(tmp_path, address):
+    settings = Settings(AdapterConfig(store=tmp_path, services=("numbers",), model_server=address))
+    client = create_app(build_parts(settings, FakeModelServer())).test_client()
+    client.get("/healthz")
+    client.post("/api/numbers", json={"image": "no picture"})
+    (row,) = client.get("/api/ops").get_json()["requests"]
+    assert (row["service"], row["outcome"]) == ("numbers", "INVALID_ARGUMENT")
+    assert sum(row["counts"]) == 1
+
+
 def test_a_server_at_a_socket_is_asked_there(tmp_path, socket_file):
     found = ask(tmp_path, model_server=f"oip+http://unix:{socket_file}")
     assert [calls["counts"] for calls in found["calls"]] == [[3, 1]]

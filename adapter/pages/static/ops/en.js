@@ -19,6 +19,7 @@ export const ENGLISH = {
   everything: "All models together",
   models: "Models",
   nothing: "The store has no models yet. Publish one, and it appears here.",
+  services: "Services, as callers see them",
   servers: "Servers",
   adapter: "Adapter",
   ready: "ready",

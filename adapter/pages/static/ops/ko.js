@@ -19,6 +19,7 @@ export const KOREAN = {
   everything: "모든 모델",
   models: "모델",
   nothing: "저장소에 아직 모델이 없어요. 모델을 올리면 여기에 나타나요.",
+  services: "서비스 (호출하는 쪽에서 본 모습)",
   servers: "서버",
   adapter: "어댑터",
   ready: "준비됨",

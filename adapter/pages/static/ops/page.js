@@ -9,6 +9,7 @@ import { createFormat } from "./format.js";
 import { createHistory } from "./history.js";
 import { KOREAN } from "./ko.js";
 import { createCharts, createModels } from "./models.js";
+import { createServices, toServiceCalls } from "./services.js";
 
 const EVERY_MS = 2000;
 const FAILING = 0.05; // from this part of failed calls on a model is in trouble
@@ -21,8 +22,10 @@ const language = createLanguage({
 const { texts } = language;
 const format = createFormat(language.code);
 const history = createHistory();
+const requests = createHistory();
 const charts = createCharts({ texts, format });
 const models = createModels({ root: find("models"), texts, format });
+const services = createServices({ root: find("services"), texts, format });
 const dialog = createKeyDialog({ texts, used: () => look() });
 let overview = null; // the newest answer
 let problem = null;
@@ -39,6 +42,7 @@ async function look() {
   if (answer) {
     overview = answer;
     history.push(answer);
+    requests.push(toServiceCalls(answer));
   }
   if (["UNAUTHENTICATED", "PERMISSION_DENIED"].includes(problem?.code)) dialog.ask();
   if (!isPaused) show();
@@ -51,6 +55,7 @@ function show() {
   showFigures();
   charts.show(history.series(() => true), history);
   models.show(overview, history);
+  services.show(overview, requests);
   find("nothing").hidden = overview.models.length > 0;
   showServers();
 }

@@ -99,8 +99,8 @@ export const ENGLISH = {
   fingerNames: { thumb: "thumb", index: "index", middle: "middle", ring: "ring", little: "little" },
   up: "up",
   down: "down",
-  hands: { left: "a left hand", right: "a right hand" },
-  sureOfHand: "sure it is a hand",
+  hands: { left: "left hand", right: "right hand" },
+  sureOfHand: "sure",
   noHand: "No hand was found. Show one open hand, close by.",
   spokenFingers: (count) => (count === 1 ? "One finger is up." : `${count} fingers are up.`),
   problems: {
@@ -125,7 +125,7 @@ export const ENGLISH = {
     numbers: {
       name: "Digits",
       title: "Draw a digit.",
-      lede: "A model reads along, stroke by stroke, and tells you how sure it is.",
+      lede: "One digit or several: a model reads along, stroke by stroke, and says how sure it is.",
       guide: "Draw a digit here",
       waiting: "Waiting for your first stroke",
       code: "Post any drawing of a digit, get the label and all ten scores.",

@@ -100,7 +100,7 @@ export const KOREAN = {
   up: "폈어요",
   down: "접었어요",
   hands: { left: "왼손", right: "오른손" },
-  sureOfHand: "손이라고 확신해요",
+  sureOfHand: "확신해요",
   noHand: "손을 찾지 못했어요. 한 손을 가까이 펴 보여 주세요.",
   spokenFingers: (count) => `손가락 ${count}개를 폈어요.`,
   problems: {
@@ -125,7 +125,7 @@ export const KOREAN = {
     numbers: {
       name: "숫자",
       title: "숫자를 그려 보세요.",
-      lede: "획을 그을 때마다 모델이 함께 읽고, 얼마나 확신하는지 알려 드려요.",
+      lede: "하나든 여럿이든, 획을 그을 때마다 모델이 함께 읽고 얼마나 확신하는지 알려 드려요.",
       guide: "여기에 숫자를 그려 보세요",
       waiting: "첫 획을 기다리고 있어요",
       code: "숫자 그림을 보내면 라벨과 열 개의 점수를 모두 받아요.",
