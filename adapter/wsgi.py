@@ -11,6 +11,8 @@ import logging
 import os
 from pathlib import Path
 
+from prometheus_client import values
+
 from adapter.app import create_app
 from adapter.cloud.credentials import find_credentials
 from adapter.config import WORKER_CONFIG_VARIABLE, Settings
@@ -24,6 +26,9 @@ _settings = (
     if WORKER_CONFIG_VARIABLE in os.environ
     else read_sections(Settings, "adapter", argparse.Namespace(config=None), os.environ)
 )
+# A forked worker has `prometheus_client` from its parent, which had not named the folder yet in
+# which all workers count together.
+values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
 _draining = Draining()
 if DRAIN_VARIABLE in os.environ:
     _draining.listen(Path(os.environ[DRAIN_VARIABLE]))
