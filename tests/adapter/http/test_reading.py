@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 from io import BytesIO
 
 import pytest
@@ -97,6 +98,27 @@ def test_an_option_may_stand_in_the_body_or_in_the_address_and_the_body_wins(ask
 def test_what_is_no_picture_is_told_what_to_send(asked, complaint):
     with pytest.raises(InvalidRequest, match=complaint):
         read_picture(asked(), TopK)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": [' + b"[]," * 300_000 + b'[]], "image": ""}',
+        b'{"top_k": [' + b"{}," * 300_000 + b"{}]}",
+        b"{" + b",".join(b'"%d":0' % number for number in range(100_000)) + b"}",
+        b"image=" + b"&a" * 500_000,
+    ],
+)
+def test_a_body_of_many_small_things_takes_no_memory_for_them(body):
+    asked = request(data=body, content_type="application/x-www-form-urlencoded")
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidRequest):
+            read_picture(asked, TopK)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(body)
 
 
 KINDS = st.sampled_from(
