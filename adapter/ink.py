@@ -151,7 +151,7 @@ def _reduced(pixels: Bool, side: int) -> Bool:
     height, width = pixels.shape
     padded = np.zeros((height + -height % side, width + -width % side), np.bool_)
     padded[:height, :width] = pixels
-    # One row, then one column of all cells after the other: a tenth at most of what `any` over both costs.
+    # Row by row of every cell, then column by column: a tenth of what `any` over both costs.
     rows = padded[::side].copy()
     for at in range(1, side):
         rows |= padded[at::side]
