@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from threading import Semaphore
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,12 @@ from numpy.typing import NDArray
 from adapter.asking import Asked, ask
 from adapter.catalogue import Catalogue
 from adapter.deadline import Deadline
+from adapter.decoding import DecodingRoom
 from adapter.ports import ModelServer
 from model_store.contract import ImageContract
 from model_store.errors import EaselError
-from model_store.preprocess import ImageLimits, to_tensor
+from model_store.preprocess import to_tensor
 from model_store.spec import ModelVersion
-
-_DECODED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,7 @@ class Classifier:
 
     catalogue: Catalogue
     server: ModelServer
-    limits: ImageLimits
-    # A picture at the pixel limit takes some hundred megabytes while it is decoded.
-    decoding: Semaphore = field(default_factory=lambda: Semaphore(_DECODED_AT_ONCE))
+    room: DecodingRoom
 
     def classify(
         self, name: str, picture: bytes, deadline: Deadline, version: int | None = None
@@ -70,8 +66,8 @@ class Classifier:
         """What a model says of one encoded picture; raises as ``classify`` does."""
 
         def to_batch(contract: ImageContract) -> NDArray[Any]:
-            with self.decoding:
-                return to_tensor(picture, contract, self.limits)
+            with self.room.take(picture):
+                return to_tensor(picture, contract, self.room.limits)
 
         return ask(self.catalogue, self.server, name, to_batch, deadline, version=version)
 

@@ -139,8 +139,8 @@ def explain(
 
     def to_batch(contract: ImageContract) -> UInt8:
         nonlocal plan
-        with classifier.decoding:
-            picture = compose(decode_image(question.picture, classifier.limits), contract)
+        with classifier.room.take(question.picture):
+            picture = compose(decode_image(question.picture, classifier.room.limits), contract)
             plan = _planned(picture, (show or _whole)(picture, contract), contract, question.grid)
         return plan.rows(0)
 

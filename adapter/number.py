@@ -72,8 +72,8 @@ def read_number(
 
     def to_batch(contract: ImageContract) -> NDArray[Any]:
         nonlocal layout
-        with classifier.decoding:
-            drawn = compose(decode_image(picture, classifier.limits), contract)
+        with classifier.room.take(picture):
+            drawn = compose(decode_image(picture, classifier.room.limits), contract)
             layout = None if is_one else find_digits(drawn, contract)
             return _rows(drawn, layout, contract)
 

@@ -80,8 +80,8 @@ class Tagger:
             return None
 
         def look() -> WebFindings:
-            with self.classifier.decoding:
-                outgoing = to_outgoing(picture, self.classifier.limits)
+            with self.classifier.room.take(picture):
+                outgoing = to_outgoing(picture, self.classifier.room.limits)
             return detector.detect(outgoing, timeout_s=_WEBS_SHARE * deadline.left_s())
 
         return self.threads.submit(look)

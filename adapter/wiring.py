@@ -10,6 +10,7 @@ from adapter.clients.tls import TlsFiles
 from adapter.cloud.calling import Watch
 from adapter.cloud.opening import open_detector, open_speaker
 from adapter.config import AdapterConfig, Settings, SpeechConfig
+from adapter.decoding import DecodingRoom
 from adapter.feedback.recorder import build_recorder
 from adapter.parts import Parts
 from adapter.ports import ModelServer
@@ -42,7 +43,7 @@ def build_parts(
     chosen = server or open_model_server(adapter)
     catalogue = catalogue or Catalogue(adapter.store)
     limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
-    classifier = Classifier(catalogue, chosen, limits)
+    classifier = Classifier(catalogue, chosen, DecodingRoom(limits))
     recorder = build_recorder(settings.feedback)
     google, outside = settings.google, Watch()
     speech = Saying(open_speaker(google, credentials, outside), open_local_speaker(settings.speech))

@@ -145,8 +145,8 @@ def _of_picture(parts: Parts, said: Correction, picture: bytes) -> ModelVersion:
     if not said.model:
         raise InvalidRequest('"model" is missing: say which model the picture is for')
     found = _image_model(parts, said)
-    with parts.classifier.decoding:
-        to_tensor(picture, found.contract, parts.classifier.limits)
+    with parts.classifier.room.take(picture):
+        to_tensor(picture, found.contract, parts.classifier.room.limits)
     return found.model
 
 

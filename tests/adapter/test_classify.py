@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier, Ranked, rank
 from adapter.deadline import Deadline
+from adapter.decoding import DecodingRoom
 from model_store.errors import (
     BadImage,
     DeadlineExceeded,
@@ -37,8 +38,8 @@ def root(tmp_path):
     return tmp_path / "models"
 
 
-def classifier(root, server, **more) -> Classifier:
-    return Classifier(Catalogue(root), server, ImageLimits(), **more)
+def classifier(root, server) -> Classifier:
+    return Classifier(Catalogue(root), server, DecodingRoom(ImageLimits()))
 
 
 def serving(root, *servables: FakeServable, **more) -> FakeModelServer:
@@ -99,7 +100,7 @@ def test_a_model_without_labels_answers_with_the_index(root):
 def test_what_cannot_be_read_never_reaches_the_server(root):
     publish(root, DIGIT, DIGITS)
     server = serving(root, sure_of(3, DIGIT))
-    small = Classifier(Catalogue(root), server, ImageLimits(max_pixels=10))
+    small = Classifier(Catalogue(root), server, DecodingRoom(ImageLimits(max_pixels=10)))
     with pytest.raises(ImageTooLarge):
         small.classify("numbers", THREE, SOON)
     with pytest.raises(BadImage):

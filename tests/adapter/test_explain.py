@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
 from adapter.deadline import Deadline
+from adapter.decoding import DecodingRoom
 from adapter.explain import Question, explain
 from adapter.explain_number import explain_number
 from model_store.errors import DeadlineExceeded, InvalidRequest
@@ -41,7 +42,7 @@ def corner(contract=GREY, name="image") -> FakeServable:
 def serving(root, contract=GREY, servable=None):
     publish(root, contract, LABELS, name="corner", classes=2)
     server = FakeModelServer({ModelVersion("corner", 1): servable or corner(contract)})
-    return Classifier(Catalogue(root), server, ImageLimits()), server
+    return Classifier(Catalogue(root), server, DecodingRoom(ImageLimits())), server
 
 
 def black(width=200, height=100) -> bytes:
@@ -131,7 +132,7 @@ def reader() -> FakeServable:
 def test_each_digit_of_several_has_a_map_of_its_own_over_its_place(tmp_path, times):
     publish(tmp_path, DIGIT, tuple("0123456789"))
     server = FakeModelServer({ModelVersion("numbers", 1): reader()})
-    classifier = Classifier(Catalogue(tmp_path), server, ImageLimits())
+    classifier = Classifier(Catalogue(tmp_path), server, DecodingRoom(ImageLimits()))
     page = write("419")
     page = page.resize((page.width * times, page.height * times))
     best, found = explain_number(classifier, Question("numbers", encode(page), 7), SOON)

@@ -10,6 +10,7 @@ import pytest
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
 from adapter.deadline import Deadline
+from adapter.decoding import DecodingRoom
 from adapter.number import read_number
 from model_store.errors import EmptyDrawing, InvalidRequest
 from model_store.preprocess import ImageLimits, to_tensor
@@ -43,7 +44,7 @@ def server():
 @pytest.fixture
 def classifier(tmp_path, server):
     publish(tmp_path, DIGIT, DIGITS)
-    return Classifier(Catalogue(tmp_path), server, ImageLimits())
+    return Classifier(Catalogue(tmp_path), server, DecodingRoom(ImageLimits()))
 
 
 def read(classifier, page, **more):
@@ -101,7 +102,7 @@ def test_a_version_that_wants_another_picture_gets_digits_as_it_wants_them(tmp_p
         ModelVersion("numbers", 2): counting(whole),
     }
     server = FakeModelServer(servables, live={"numbers": 1})
-    classifier = Classifier(Catalogue(tmp_path), server, ImageLimits())
+    classifier = Classifier(Catalogue(tmp_path), server, DecodingRoom(ImageLimits()))
     number = read(classifier, write("41"))
     assert number.reading.model.number == 1
     assert len(number.digits) == 2

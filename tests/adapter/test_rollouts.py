@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
 from adapter.deadline import Deadline
+from adapter.decoding import DecodingRoom
 from adapter.ports import ModelServer
 from model_store.contract import ImageContract
 from model_store.digests import digest_folder
@@ -113,7 +114,7 @@ class Load:
 
 @contextmanager
 def under_load(root: Path, server: ModelServer):
-    classifier, load = Classifier(Catalogue(root), server, ImageLimits()), Load()
+    classifier, load = Classifier(Catalogue(root), server, DecodingRoom(ImageLimits())), Load()
     threads = [threading.Thread(target=load.run, args=(classifier,)) for _ in range(3)]
     for thread in threads:
         thread.start()

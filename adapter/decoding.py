@@ -1,0 +1,43 @@
+"""How many pictures are decoded at once, which is what bounds a process' memory.
+
+A picture at the pixel limit takes up to 250 MB while it is decoded and composed, one of
+``LARGE_PX`` a quarter of that.  Knows no HTTP and no gRPC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from threading import Lock, Semaphore
+
+from model_store.images.decoding import read_still
+from model_store.images.limits import ImageLimits
+
+AT_ONCE = 4
+LARGE_PX = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingRoom:
+    """Room for ``AT_ONCE`` pictures of a process, of which one may be large."""
+
+    limits: ImageLimits
+    _any: Semaphore = field(default_factory=lambda: Semaphore(AT_ONCE))
+    _large: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def take(self, picture: bytes) -> Iterator[None]:
+        """Wait for room, and hold it while an encoded *picture* is decoded.
+
+        Raises:
+            BadImage: It is no picture.
+            ImageTooLarge: It is beyond the limits; nobody waits to hear that.
+        """
+        still = read_still(picture, self.limits)
+        with ExitStack() as held:
+            # Large ones wait outside, so that the small ones pass them.
+            if still.width * still.height > LARGE_PX:
+                held.enter_context(self._large)
+            held.enter_context(self._any)
+            yield

@@ -1,0 +1,73 @@
+"""How many pictures are decoded at once."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+from PIL import Image
+
+from adapter.decoding import AT_ONCE, LARGE_PX, DecodingRoom
+from model_store.errors import BadImage, ImageTooLarge
+from model_store.images.limits import ImageLimits
+from tests.model_store.pictures import encode, png_claiming, three
+
+SMALL = encode(three())
+LARGE = encode(Image.new("L", (2001, LARGE_PX // 2000)))
+
+
+def waiter(room: DecodingRoom, picture: bytes) -> tuple[threading.Thread, threading.Event]:
+    """A thread that wants room, and whether it has had it."""
+    had = threading.Event()
+
+    def want() -> None:
+        with room.take(picture):
+            had.set()
+
+    thread = threading.Thread(target=want)
+    thread.start()
+    return thread, had
+
+
+def test_a_large_picture_waits_for_another_and_small_ones_pass_it():
+    room = DecodingRoom(ImageLimits())
+    with room.take(LARGE):
+        waiting, had = waiter(room, LARGE)
+        for _ in range(2 * AT_ONCE):
+            with room.take(SMALL):
+                assert not had.is_set()
+    waiting.join(30)
+    assert had.is_set()
+
+
+def test_there_is_room_for_so_many_and_no_more():
+    room = DecodingRoom(ImageLimits())
+    with ExitStack() as held:
+        for _ in range(AT_ONCE):
+            held.enter_context(room.take(SMALL))
+        waiting, had = waiter(room, SMALL)
+        waiting.join(0.1)
+        assert not had.is_set()
+    waiting.join(30)
+    assert had.is_set()
+
+
+def test_who_fails_leaves_the_room():
+    room = DecodingRoom(ImageLimits())
+    for _ in range(2 * AT_ONCE):
+        with pytest.raises(ZeroDivisionError), room.take(LARGE):
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("picture", "error"),
+    [(b"drawing", BadImage), (png_claiming(50_000, 50_000), ImageTooLarge)],
+)
+def test_what_will_be_refused_does_not_wait(picture, error):
+    room = DecodingRoom(ImageLimits())
+    with ExitStack() as held:
+        for _ in range(AT_ONCE):
+            held.enter_context(room.take(SMALL))
+        with pytest.raises(error), room.take(picture):
+            pass
