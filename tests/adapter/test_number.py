@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
@@ -108,9 +109,18 @@ def test_a_version_that_wants_another_picture_gets_digits_as_it_wants_them(tmp_p
     assert len(number.digits) == 2
 
 
+def tiled(picture: Image.Image, count: int) -> Image.Image:
+    """The picture so many times side by side and below each other."""
+    page = Image.new("L", (picture.width * count, picture.height * count))
+    for at in range(count * count):
+        row, column = divmod(at, count)
+        page.paste(picture, (column * picture.width, row * picture.height))
+    return page
+
+
 def test_an_empty_page_and_too_much_on_it_are_told(classifier, server):
     with pytest.raises(EmptyDrawing):
         read(classifier, write("1").point(lambda _: 255))
     with pytest.raises(InvalidRequest, match='"several": false'):
-        read(classifier, write("141", gap=3, line_px=20).resize((6000, 60)))
+        read(classifier, tiled(write("141", gap=-4, line_px=120), 12))
     assert not server.calls
