@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.pages import STROKES, draw, fits, low_contrasts, nameless, new_page, serving
+from tests.e2e.test_up import wait_for
 from tests.support import BUNDLED_STORE, ROOT
 
 pytestmark = pytest.mark.browser
@@ -221,6 +222,10 @@ def test_a_model_that_is_published_gets_a_card_with_no_code(page: Page, store: P
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     choose(page, "sketches")
     expect(page.get_by_role("heading", level=1)).to_have_text("Try sketches.")
+    # The card is there with the version; the model server takes a moment to load it.
+    headers = {"Content-Type": "image/png"}
+    route = page.url.partition("#")[0] + "api/models/sketches"
+    wait_for(lambda: page.request.post(route, data=THREE.read_bytes(), headers=headers).ok)
     draw(page, STROKES["house"])
     expect(page.locator("#label")).to_have_text("house")
     expect(page.locator("#version")).to_have_text("sketches · version 1")

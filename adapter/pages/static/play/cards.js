@@ -6,11 +6,11 @@ import { find, make, makeIcon } from "../shared/dom.js";
 const FRESH_MS = 15_000; // how long a list of models is believed
 
 /**
- * The cards. *load()* resolves to the cards there are now; *nameOf(card)* names one;
+ * The cards: *first* are there at once. *load()* resolves to the cards there are now; *nameOf(card)* names one;
  * chosen(card) is called for the first card and whenever another is chosen.
  */
-export function createCards({ load, nameOf, chosen }) {
-  let cards = [];
+export function createCards({ first, load, nameOf, chosen }) {
+  let cards = first;
   let current = null;
 
   function show() {
@@ -47,5 +47,13 @@ export function createCards({ load, nameOf, chosen }) {
   addEventListener("hashchange", follow);
   document.addEventListener("visibilitychange", refresh);
   setInterval(refresh, FRESH_MS);
-  return { refresh, show };
+  return {
+    /** Choose the first card, and look for more. */
+    start() {
+      follow();
+      refresh();
+    },
+    refresh,
+    show,
+  };
 }

@@ -70,7 +70,7 @@ const predictor = createPredictor({
   answered: onAnswer,
   failed: onProblem,
 });
-const cards = createCards({ load: loadCards, nameOf: (each) => each.model?.name ?? textsOf(each).name, chosen: onCard });
+const cards = createCards({ first: toServiceCards(offers), load: loadCards, nameOf: (each) => each.model?.name ?? textsOf(each).name, chosen: onCard });
 
 function textsOf(each) {
   const found = texts().services[each.model ? "model" : each.key];
@@ -134,7 +134,7 @@ function showCard() {
 function onPicture() {
   overlay.clear();
   explanation.clear();
-  if (card.view === "voice") return;
+  if (!card || card.view === "voice") return;
   if (!sheet.isEmpty()) {
     result.expect();
     if (card.isLive) predictor.changed();
@@ -152,7 +152,7 @@ function onPicture() {
 
 function onStill() {
   clearTimeout(stillTimer);
-  if (sheet.isEmpty() || card.view === "voice") return;
+  if (sheet.isEmpty() || !card || card.view === "voice") return;
   const wait = card.isLive || sheet.source() !== "draw" ? 0 : SETTLED_MS;
   stillTimer = setTimeout(predictor.finished, wait);
 }
@@ -221,4 +221,4 @@ find("clear").addEventListener("click", clear);
 document.addEventListener("keydown", onKeyDown);
 showGuide(0);
 language.start();
-cards.refresh();
+cards.start();
