@@ -148,14 +148,14 @@ def _reduced(pixels: Bool, side: int) -> Bool:
     """Cells of *side* pixels; one pixel of ink makes a cell ink."""
     if side == 1:
         return pixels
-    height, width = pixels.shape
-    padded = np.zeros((height + -height % side, width + -width % side), np.bool_)
-    padded[:height, :width] = pixels
     # Row by row of every cell, then column by column: a tenth of what `any` over both costs.
-    rows = padded[::side].copy()
+    # Not filled up to whole cells before: a tall thin picture would take gigabytes.
+    rows = pixels[::side].copy()
     for at in range(1, side):
-        rows |= padded[at::side]
+        part = pixels[at::side]
+        rows[: len(part)] |= part
     found: Bool = rows[:, ::side].copy()
-    for at in range(1, side):
-        found |= rows[:, at::side]
+    for at in range(1, min(side, rows.shape[1])):
+        columns = rows[:, at::side]
+        found[:, : columns.shape[1]] |= columns
     return found

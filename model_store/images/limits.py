@@ -13,6 +13,8 @@ from model_store.errors import BadImage, ImageTooLarge
 
 # A decoder's loop over parts of a file is Python's: so many take it ten milliseconds.
 MAX_PARTS = 10_000
+# As of JPEG and GIF.  To place a picture that is millions long and one wide takes many seconds.
+MAX_SIDE_PX = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ def check_size(width: int, height: int, limits: ImageLimits) -> None:
         raise ImageTooLarge(
             f"the image is {width}x{height}; "
             f"at most {limits.max_pixels} pixels are accepted, send a smaller one"
+        )
+    if max(width, height) > MAX_SIDE_PX:
+        raise ImageTooLarge(
+            f"the image is {width}x{height}; no side may be longer than {MAX_SIDE_PX} pixels, "
+            "send a smaller one"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import deque
 
 import numpy as np
@@ -65,3 +66,16 @@ def test_a_large_picture_has_no_more_cells_and_keeps_thin_lines():
 
 def test_an_empty_page_has_none():
     assert find_cells(Image.new("L", (50, 50), 255), DIGIT, DIGIT.ink) is None
+
+
+def test_a_tall_thin_line_takes_no_more_memory_than_its_picture():
+    page = Image.new("L", (4, 65_535), 255)
+    ImageDraw.Draw(page).rectangle((1, 5, 2, 65_000), fill=0)
+    tracemalloc.start()
+    try:
+        ink = find_cells(page, DIGIT, DIGIT.ink)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert ink.cells.all()
+    assert peak < 16 * page.width * page.height

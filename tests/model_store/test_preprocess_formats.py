@@ -260,6 +260,12 @@ def test_one_pixel_more_than_the_limit_is_too_many():
         to_tensor(FILES["png"], COLOUR, ImageLimits(max_pixels=28 * 28 - 1))
 
 
+@pytest.mark.parametrize("size", [(65_536, 1), (1, 65_536)])
+def test_a_picture_longer_than_any_camera_makes_is_refused(size):
+    with pytest.raises(ImageTooLarge, match="no side may be longer than 65535 pixels"):
+        to_tensor(encode(Image.new("L", size, 255)), COLOUR)
+
+
 def test_a_picture_without_pixels_is_refused():
     for size in ((0, 28), (28, 0)):
         with pytest.raises(BadImage):
