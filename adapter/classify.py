@@ -66,7 +66,7 @@ class Classifier:
         """What a model says of one encoded picture; raises as ``classify`` does."""
 
         def to_batch(contract: ImageContract) -> NDArray[Any]:
-            with self.room.take(picture):
+            with self.room.take(picture, deadline):
                 return to_tensor(picture, contract, self.room.limits)
 
         return ask(self.catalogue, self.server, name, to_batch, deadline, version=version)

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Lock, Semaphore
 
+from adapter.deadline import Deadline
+from model_store.errors import Overloaded
 from model_store.images.decoding import read_still
 from model_store.images.limits import ImageLimits
 
@@ -27,17 +29,24 @@ class DecodingRoom:
     _large: Lock = field(default_factory=Lock)
 
     @contextmanager
-    def take(self, picture: bytes) -> Iterator[None]:
+    def take(self, picture: bytes, deadline: Deadline) -> Iterator[None]:
         """Wait for room, and hold it while an encoded *picture* is decoded.
 
         Raises:
             BadImage: It is no picture.
             ImageTooLarge: It is beyond the limits; nobody waits to hear that.
+            Overloaded: There was no room before the deadline.
         """
         still = read_still(picture, self.limits)
         with ExitStack() as held:
             # Large ones wait outside, so that the small ones pass them.
             if still.width * still.height > LARGE_PX:
-                held.enter_context(self._large)
-            held.enter_context(self._any)
+                _enter(self._large, held, deadline)
+            _enter(self._any, held, deadline)
             yield
+
+
+def _enter(door: Lock | Semaphore, held: ExitStack, deadline: Deadline) -> None:
+    if not door.acquire(timeout=deadline.left_s()):
+        raise Overloaded("too many pictures at once; try again, or send smaller ones")
+    held.callback(door.release)

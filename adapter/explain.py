@@ -139,7 +139,7 @@ def explain(
 
     def to_batch(contract: ImageContract) -> UInt8:
         nonlocal plan
-        with classifier.room.take(question.picture):
+        with classifier.room.take(question.picture, deadline):
             picture = compose(decode_image(question.picture, classifier.room.limits), contract)
             plan = _planned(picture, (show or _whole)(picture, contract), contract, question.grid)
         return plan.rows(0)

@@ -49,7 +49,7 @@ def count_fingers(classifier: Classifier, name: str, picture: bytes, deadline: D
         EaselError: As ``Classifier.classify`` does, or the model finds no landmarks.
     """
     contract = classifier.catalogue.live(name).contract
-    with classifier.room.take(picture):
+    with classifier.room.take(picture, deadline):
         whole = compose(decode_image(picture, classifier.room.limits), contract)
         small = whole.copy()
         small.thumbnail((_LONGEST_PX, _LONGEST_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)

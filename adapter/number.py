@@ -72,7 +72,7 @@ def read_number(
 
     def to_batch(contract: ImageContract) -> NDArray[Any]:
         nonlocal layout
-        with classifier.room.take(picture):
+        with classifier.room.take(picture, deadline):
             drawn = compose(decode_image(picture, classifier.room.limits), contract)
             layout = None if is_one else find_digits(drawn, contract)
             return _rows(drawn, layout, contract)

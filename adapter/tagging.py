@@ -80,7 +80,7 @@ class Tagger:
             return None
 
         def look() -> WebFindings:
-            with self.classifier.room.take(picture):
+            with self.classifier.room.take(picture, deadline):
                 outgoing = to_outgoing(picture, self.classifier.room.limits)
             return detector.detect(outgoing, timeout_s=_WEBS_SHARE * deadline.left_s())
 

@@ -100,7 +100,7 @@ def correct(parts: Parts, limit: Rates, asked: Asked[Correction]) -> Noted:
     answered = _find_answer(parts.recorder, said)
     # The log has the picture of an answer that it has.
     picture = b"" if answered is not None else decode_base64(said.base64_drawing)
-    model = answered or _of_picture(parts, said, picture)
+    model = answered or _of_picture(parts, asked, picture)
     known = _is_known(parts, model, label)
     request_id = asked.request_id if answered is None else said.request_id
     record = Record(
@@ -140,12 +140,12 @@ def _find_answer(recorder: Recorder, said: Correction) -> ModelVersion | None:
     return found
 
 
-def _of_picture(parts: Parts, said: Correction, picture: bytes) -> ModelVersion:
+def _of_picture(parts: Parts, asked: Asked[Correction], picture: bytes) -> ModelVersion:
     """The version whose labels count; the picture is one that it could have been asked about."""
-    if not said.model:
+    if not asked.options.model:
         raise InvalidRequest('"model" is missing: say which model the picture is for')
-    found = _image_model(parts, said)
-    with parts.classifier.room.take(picture):
+    found = _image_model(parts, asked.options)
+    with parts.classifier.room.take(picture, asked.deadline):
         to_tensor(picture, found.contract, parts.classifier.room.limits)
     return found.model
 

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from adapter.app import create_app
 from adapter.cloud.credentials import find_credentials
 from adapter.config import AdapterConfig, FeedbackConfig, Settings
+from adapter.http.turns import READERS
 from adapter.wiring import build_parts, close_parts
 
 config = AdapterConfig(
@@ -32,7 +33,7 @@ def ended(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
     return flask.wsgi_app({**environ, "wsgi.input_terminated": True}, start_response)
 
 
-easel = WSGIMiddleware(ended, workers=config.threads)
+easel = WSGIMiddleware(ended, workers=config.threads + READERS)
 
 
 async def home(request: Request) -> HTMLResponse:
