@@ -11,7 +11,7 @@ from google.api_core import grpc_helpers
 from google.auth.exceptions import GoogleAuthError
 
 from adapter.cloud.endpoint import Endpoint
-from model_store.errors import AccessRefused, InvalidRequest
+from model_store.errors import AccessRefused
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ def open_channel(endpoint: Endpoint) -> grpc.Channel:
     """A channel to *endpoint*; nothing is connected before its first call.
 
     Raises:
-        AccessRefused: There are no default credentials, or they cannot be read.
-        InvalidRequest: The file of authorities cannot be read.
+        AccessRefused: There are no default credentials, or they, or the file of authorities,
+            cannot be read.
     """
     if endpoint.is_plaintext:
         return grpc.insecure_channel(endpoint.target, _OPTIONS)
@@ -63,4 +63,8 @@ def _authorities(path: Path | None) -> bytes | None:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidRequest(f"google.tls_ca: {path} cannot be read: {error}") from error
+        # No mistake of the caller's, who need not know our files.
+        logger.error("google.tls_ca: %s cannot be read: %s", path, error)
+        raise AccessRefused(
+            "there are no usable authorities for Google's certificates here", retry_after_s=30.0
+        ) from error

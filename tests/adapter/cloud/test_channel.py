@@ -155,7 +155,11 @@ def test_a_server_that_our_authority_has_not_signed_gets_neither_token_nor_pictu
     assert not google.asked
 
 
-def test_a_file_of_authorities_that_is_not_there_is_named(endpoint, account, tmp_path):
+def test_a_file_of_authorities_that_has_gone_is_our_trouble_and_named_in_the_log(
+    endpoint, account, tmp_path, caplog
+):
     for detector in opened(replace(endpoint, tls_ca=tmp_path / "none.pem")):
-        with pytest.raises(errors.InvalidRequest, match=r"google.tls_ca: .*none.pem"):
+        with pytest.raises(errors.AccessRefused) as refused:
             detector.detect(b"1", timeout_s=20.0)
+    assert "none.pem" not in str(refused.value)
+    assert "google.tls_ca: " in caplog.text
