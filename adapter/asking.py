@@ -18,7 +18,13 @@ from adapter.catalogue import Catalogue, ImageModel
 from adapter.deadline import Deadline
 from adapter.ports import ModelServer, Tensors
 from model_store.contract import ImageContract
-from model_store.errors import InvalidRequest, ServableNotFound, ServerFailed, SignatureNotFound
+from model_store.errors import (
+    BadVersion,
+    InvalidRequest,
+    ServableNotFound,
+    ServerFailed,
+    SignatureNotFound,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -143,5 +149,6 @@ def _another(catalogue: Catalogue, wanted: ImageModel, tried: set[int]) -> Image
     # First the one that the tensor was made for.
     for number in dict.fromkeys((wanted.model.number, *catalogue.likely(name))):
         if number not in tried:
-            return catalogue.version(name, number)
+            with suppress(BadVersion):
+                return catalogue.version(name, number)
     return None

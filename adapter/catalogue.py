@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from model_store.contract import ImageContract
-from model_store.errors import ServableNotFound
+from model_store.errors import BadVersion, ServableNotFound
 from model_store.manifest import Manifest
 from model_store.spec import ModelVersion
 from model_store.store import Store
@@ -45,9 +46,11 @@ class Catalogue:
     def live(self, name: str) -> ImageModel:
         """The version that a request without version or label most likely reaches.
 
+        A damaged one is passed over, as the server does.
+
         Raises:
             ServableNotFound: The store has no such model, or it takes no pictures.
-            BadVersion: The version's manifest is damaged.
+            BadVersion: The manifests of all likely versions are damaged.
         """
         known = self._live.get(name)
         if known is not None and self._clock() < known[0] + self.LIVE_S:
@@ -61,7 +64,14 @@ class Catalogue:
         if not versions:
             raise ServableNotFound(f"there is no model {name!r} in the store")
         stable = self._store.version_labels(name).get("stable")
-        return self.version(name, stable if stable in versions else versions[-1])
+        first = stable if stable in versions else versions[-1]
+        try:
+            return self.version(name, first)
+        except BadVersion:
+            for number in self.likely(name):
+                with suppress(BadVersion):
+                    return self.version(name, number)
+            raise
 
     def note_answer(self, model: ModelVersion) -> None:
         """Remember that *model* is served."""

@@ -25,7 +25,7 @@ COMMANDS = {
     "rollback": ("model_store.commands.rollback", "make the version before live again"),
     "history": ("model_store.commands.history", "list who made what live, when and why"),
     "gc": ("model_store.commands.gc", "delete unfinished work and old versions"),
-    "serve": ("serving.cli", "serve the store over gRPC"),
+    "serve": ("serving.cli", "serve the store over gRPC and HTTP"),
     "adapter": ("adapter.cli", "answer drawings over HTTP, with the web page"),
     "replay": ("adapter.replay.cli", "run a request log against another version"),
     "keys": ("adapter.keys_cli", "make, list and remove API keys of the adapter"),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from adapter.config import Settings
+from adapter.feedback.names import OPEN
 from adapter.feedback.reading import Passed
 from adapter.replay.asking import Asker
 from adapter.replay.cases import read_cases
@@ -119,8 +120,18 @@ def _run(
     finally:
         server.close()
     if not result.compared and not result.alone and not result.failures:
-        raise RecordNotFound(f"{flags.log} has no picture that {version.name} was asked about")
+        raise RecordNotFound(_nothing_found(flags.log, version.name))
     return Report(version, against, result, passed, time.monotonic() - begun)
+
+
+def _nothing_found(log: Path, name: str) -> str:
+    told = f"{log} has no picture that {name} was asked about"
+    if next(log.glob(f"{OPEN}*"), None) is None:
+        return told
+    return (
+        f"{told} in a finished file; what is still written to can be read when the adapter "
+        "ends, or the file is as old as its --feedback_file_s says"
+    )
 
 
 def _saved(outcomes: Iterable[Outcome], folder: Path | None) -> Iterator[Outcome]:

@@ -18,8 +18,9 @@ from adapter.config import AdapterConfig, FeedbackConfig, Settings
 from adapter.http.turns import READERS
 from adapter.wiring import build_parts, close_parts
 
+STORE = Path(__file__).resolve().parents[2] / "model_store" / "models"  # the checkout's
 config = AdapterConfig(
-    store=Path(os.environ.get("EASEL_ADAPTER_STORE", "model_store/models")),
+    store=Path(os.environ.get("EASEL_ADAPTER_STORE", STORE)),
     model_server=os.environ.get("EASEL_ADAPTER_MODEL_SERVER", "127.0.0.1:8500"),
 )
 feedback = FeedbackConfig(log=os.environ.get("EASEL_FEEDBACK_LOG", ""))

@@ -50,6 +50,15 @@ def test_a_server_that_is_behind_gets_the_input_of_its_own_version(root):
     assert server.calls[-1].inputs["image"].shape == (1, 28, 28, 1)
 
 
+def test_a_damaged_version_between_is_not_asked_for(root):
+    for contract in (SMALL, LARGE, LARGE):
+        publish(root, contract)
+    (root / "numbers" / "2" / "manifest.json").write_text("{")
+    server = serving({1: SMALL})
+    assert asked(root, server).version.model.number == 1
+    assert [call.version for call in server.calls] == [None, 3, 1]
+
+
 def test_a_server_that_is_ahead_gets_the_input_of_its_own_version(root):
     publish(root, SMALL)
     publish(root, LARGE)

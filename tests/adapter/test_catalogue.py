@@ -131,3 +131,12 @@ def test_a_damaged_version_is_told(root):
     (root / "numbers" / "1" / "manifest.json").write_text("{")
     with pytest.raises(BadVersion, match="numbers/1"):
         Catalogue(root).live("numbers")
+
+
+@pytest.mark.parametrize("labels", [{}, {"stable": 2}])
+def test_a_damaged_version_is_passed_over_while_another_can_be_served(root, labels):
+    publish(root, DIGIT)
+    publish(root, COLOUR)
+    label(root, **labels)
+    (root / "numbers" / "2" / "manifest.json").write_text("{")
+    assert Catalogue(root).live("numbers").model.number == 1

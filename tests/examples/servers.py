@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import BUNDLED_STORE, ROOT, free_port
+from tests.support import ROOT, free_port
 
 THREE = (ROOT / "docs" / "three.png").read_bytes()
 
@@ -74,7 +74,7 @@ def running(
         [sys.executable, "-m", *(part.replace("PORT", str(port)) for part in command)],
         cwd=Path(ROOT, "examples", folder),
         env={
-            **os.environ, "PYTHONPATH": str(ROOT), "EASEL_ADAPTER_STORE": str(BUNDLED_STORE),
+            **os.environ, "PYTHONPATH": str(ROOT),
             "EASEL_ADAPTER_MODEL_SERVER": model_server, **environ,
         },
     )  # fmt: skip

@@ -17,7 +17,8 @@ MIDDLEWARE = [
 STATIC_URL = "static/"
 USE_TZ = True
 
+STORE = Path(__file__).resolve().parents[3] / "model_store" / "models"  # the checkout's
 EASEL = {
-    "store": Path(os.environ.get("EASEL_ADAPTER_STORE", "model_store/models")),
+    "store": Path(os.environ.get("EASEL_ADAPTER_STORE", STORE)),
     "model_server": os.environ.get("EASEL_ADAPTER_MODEL_SERVER", "127.0.0.1:8500"),
 }

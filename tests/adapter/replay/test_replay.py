@@ -204,6 +204,12 @@ def test_a_version_that_the_server_has_not_loaded_is_told_how_to_load_it(served,
         cli.main([str(served.log), "numbers/2", *place])
 
 
+def test_a_log_that_is_still_written_to_is_told_when_it_can_be_read(served, tmp_path):
+    (tmp_path / ".open-20261123T041011-4711-0001.jsonl").write_bytes(encode_line(record("a")))
+    with pytest.raises(RecordNotFound, match="numbers .* in a finished file; .*feedback_file_s"):
+        cli.main([str(tmp_path), "numbers/1", "--store", str(served.store)])
+
+
 def test_a_log_of_other_models_has_nothing_to_replay(served, tmp_path):
     (tmp_path / "log.jsonl").write_bytes(encode_line(record(model="cats", image=b"x")))
     with pytest.raises(RecordNotFound, match="no picture that numbers was asked about"):
