@@ -64,3 +64,7 @@ class WebDetector(Protocol):
             DeadlineExceeded: No answer within *timeout_s*.
         """
         ...
+
+    def close(self) -> None:
+        """End this process' connections."""
+        ...

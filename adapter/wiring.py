@@ -55,6 +55,9 @@ def close_parts(parts: Parts) -> None:
     """Close what the parts have opened, for a server whose processes end without Python's ado."""
     if parts.recorder is not None:
         parts.recorder.close()
+    if parts.vision is not None:
+        parts.vision.close()
+    parts.speech.close()
     parts.server.close()
 
 

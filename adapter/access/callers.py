@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from model_store.errors import InvalidRequest
 
 _MOST_HOPS = 16
+_SUBSCRIBER_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,17 @@ def read_proxies(texts: Sequence[str]) -> Proxies:
         return Proxies(tuple(ip_network(text) for text in texts))
     except ValueError as error:
         raise InvalidRequest(f"trusted_proxies: {error}") from error
+
+
+def counted_as(caller: str) -> str:
+    """Whose requests are counted together: of an IPv6 address those of its network of 64 bits.
+
+    One subscriber has at least so many addresses (RFC 6177).  Other texts stay as they are.
+    """
+    parsed = _parsed(caller)
+    if not isinstance(parsed, IPv6Address):
+        return caller
+    return str(ip_network((parsed, _SUBSCRIBER_BITS), strict=False))
 
 
 @lru_cache(maxsize=4096)

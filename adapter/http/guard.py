@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from wsgiref.types import WSGIEnvironment
 
-from adapter.access.callers import Proxies, read_proxies
+from adapter.access.callers import Proxies, counted_as, read_proxies
 from adapter.access.key_file import KeyFile
 from adapter.access.keys import SCOPES, KeyRing, Scope
 from adapter.access.rates import Rates
@@ -60,7 +60,7 @@ class Guard:
             note.caller = self._holder(environ, self.keys, scope) or note.caller
         # Whoever watches must not be in the way of whoever works.
         if self.rates is not None and scope != "ops":
-            note.allowance = self.rates.count(note.caller)
+            note.allowance = self.rates.count(counted_as(note.caller))
 
     def _holder(self, environ: WSGIEnvironment, keys: KeyFile, scope: Scope) -> str:
         """Whose key came along; empty where none did, and none is needed for *scope*."""

@@ -89,6 +89,12 @@ class Saying:
             logger.debug("only the voices of this machine are listed: %s", error)
             return Voices(here, (DEGRADED,))
 
+    def close(self) -> None:
+        """End what this process has opened or started."""
+        for speaker in (self.cloud, self.local):
+            if speaker is not None:
+                speaker.close()
+
     def _say_here(self, utterance: Utterance, deadline: Deadline) -> Said:
         if self.local is None:
             raise ServiceUnavailable(

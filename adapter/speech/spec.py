@@ -114,6 +114,10 @@ class Speaker(Protocol):
         """Everybody it has; raises as ``speak`` does."""
         ...
 
+    def close(self) -> None:
+        """End what this process has opened or started."""
+        ...
+
 
 def read_text(text: str, most_bytes: int) -> str:
     """*text* as it may be said: composed, one space for control characters.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.access.callers import read_proxies
+from adapter.access.callers import counted_as, read_proxies
 from model_store.errors import InvalidRequest
 
 OURS = read_proxies(["10.0.0.0/8", "fd00::/8", "127.0.0.1"])
@@ -55,6 +55,22 @@ def test_whatever_the_header_says_the_caller_is_an_address(header):
 def test_what_a_caller_invents_is_never_the_caller(invented, real):
     header = ", ".join([*invented, str(real), "10.1.1.1"])
     assert OURS.caller("10.0.0.1", header) == str(real)
+
+
+@pytest.mark.parametrize(
+    ("caller", "counted"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.7"),
+        ("203.0.113.7", "203.0.113.7"),
+        ("shop", "shop"),
+        ("", ""),
+    ],
+)
+def test_addresses_that_one_subscriber_has_are_counted_together(caller, counted):
+    assert counted_as(caller) == counted
 
 
 @pytest.mark.parametrize("text", ["proxy.example", "10.0.0.0/33", "10.0.0.1/8", "", "*"])

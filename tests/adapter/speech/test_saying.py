@@ -24,6 +24,7 @@ class Somebody:
     voice: Voice
     failure: Exception | None = None
     asked: list[tuple[Utterance, float]] = field(default_factory=list)
+    is_closed: bool = False
 
     def speak(self, utterance: Utterance, *, timeout_s: float) -> Spoken:
         self.asked.append((utterance, timeout_s))
@@ -37,6 +38,9 @@ class Somebody:
         if self.failure is not None and self.voice.engine == "google":
             raise self.failure
         return (self.voice,)
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 @pytest.fixture
@@ -123,3 +127,10 @@ def test_all_voices_are_listed_and_googles_failure_is_said(cloud, local, deadlin
     assert (found.voices, found.degraded) == ((LOCAL_VOICE,), ("speech",))
     with pytest.raises(errors.ServiceUnreachable):
         Saying(cloud, None).voices(deadline)
+
+
+def test_both_are_closed(cloud, local):
+    Saying(cloud, local).close()
+    assert cloud.is_closed
+    assert local.is_closed
+    Saying(None, None).close()
