@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from adapter.config import Settings
 from model_store.address import check_free
 from model_store.errors import EaselError, InvalidRequest
+from model_store.settings import read_sections, read_settings
+from serving.config import ServerConfig
 
 _READY_S = 60.0
 _POLL_S = 0.05
@@ -35,7 +38,7 @@ class Child:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit status."""
-    flags = _parser().parse_args(arguments)
+    flags = _parser(os.environ).parse_args(arguments)
     if "://" in flags.store:
         raise InvalidRequest(
             f"{flags.store} is a URL: run `easel serve --store {flags.store} --mirror_dir FOLDER` "
@@ -65,15 +68,26 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    """Flags; what they leave out is what both commands would find in *environ* and the file."""
+    nothing = argparse.Namespace(config=None)
+    adapter = read_sections(Settings, "adapter", nothing, environ).adapter
+    server = read_settings(ServerConfig, "serve", nothing, environ)
+    ports = "(default: %(default)s, as the environment and the file have it)"
     parser = argparse.ArgumentParser(
         prog="easel up", description="Start server and adapter together."
     )
-    parser.add_argument("--store", default="model_store/models")
-    parser.add_argument("--host", default="127.0.0.1", help="the adapter's address")
-    parser.add_argument("--port", type=int, default=8080, help="the adapter's HTTP port")
-    parser.add_argument("--grpc-port", type=int, default=8500, help="the server's gRPC port")
-    parser.add_argument("--rest-port", type=int, default=8501, help="the server's HTTP port")
+    parser.add_argument("--store", default=str(adapter.store))
+    parser.add_argument("--host", default=adapter.host, help="the adapter's address")
+    parser.add_argument(
+        "--port", type=int, default=adapter.port, help=f"the adapter's HTTP port {ports}"
+    )
+    parser.add_argument(
+        "--grpc-port", type=int, default=server.port, help=f"the server's gRPC port {ports}"
+    )
+    parser.add_argument(
+        "--rest-port", type=int, default=server.rest_api_port, help=f"its HTTP port {ports}"
+    )
     return parser
 
 

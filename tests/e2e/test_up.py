@@ -251,3 +251,17 @@ def test_the_runtime_imports_neither_framework_nor_official_client():
 def test_the_server_is_one_process_unless_somebody_wants_more(up: Up):
     (server,) = children(up.process, "serve")
     assert Path(f"/proc/{server}/task/{server}/children").read_text() == ""
+
+
+def test_ports_and_store_may_come_from_the_environment():
+    port, grpc_port = free_port(), free_port()
+    env = {
+        "EASEL_ADAPTER_PORT": str(port),
+        "EASEL_ADAPTER_STORE": str(BUNDLED_STORE),
+        "EASEL_SERVE_PORT": str(grpc_port),
+        "EASEL_SERVE_REST_API_PORT": str(free_port()),
+    }
+    with easel("up", env=env) as process:
+        said = read_until(process, "The model server:")
+        assert f"http://127.0.0.1:{port}/" in said
+        assert f"gRPC on 127.0.0.1:{grpc_port}" in said
