@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 from flask import Flask, Response, request
 from werkzeug.datastructures import LanguageAccept
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.http import parse_accept_header
 
 from adapter.http.exchange import current
@@ -70,6 +70,18 @@ def failure(
     return response
 
 
+def _reason(app: Flask, error: HTTPException) -> str:
+    """What to do about a failure that Flask itself has seen."""
+    if error.code == 413:
+        return f"the body is larger than {app.config['MAX_CONTENT_LENGTH']} bytes"
+    if isinstance(error, MethodNotAllowed):
+        there = " or ".join(sorted({"GET", "POST"} & set(error.valid_methods or ())))
+        return f"{request.method} is not for this address; use {there or 'another method'}"
+    if isinstance(error, NotFound):
+        return f"there is nothing at {request.path[:200]!a}; /docs says what there is"
+    return error.description or error.name
+
+
 def install_error_handlers(app: Flask) -> None:
     """Answer our failures, Flask's, and those nobody expected, in the one shape."""
 
@@ -89,10 +101,7 @@ def install_error_handlers(app: Flask) -> None:
     def answer_http(error: HTTPException) -> Response:
         status = error.code or 500
         code, say = _BY_HTTP_STATUS.get(status, (Code.INVALID_ARGUMENT, Say.BAD_REQUEST))
-        message = error.description or error.name
-        if status == 413:
-            message = f"the body is larger than {app.config['MAX_CONTENT_LENGTH']} bytes"
-        response = failure(code, message, say, status)
+        response = failure(code, _reason(app, error), say, status)
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value
