@@ -30,6 +30,7 @@ from serving.engine.tensor_frames import FrameError, receive_frame, send_frame
 # The peer shut its side down, which is how it says that it waits no longer.
 _GONE = getattr(select, "POLLRDHUP", select.POLLHUP)
 _SERVE = "serve"
+_NOT_BEGUN = "Function was cancelled before it was started"
 _INIT_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
 _METHODS: Mapping[str, Method] = {
     "tensorflow/serving/classify": "classify",
@@ -214,6 +215,15 @@ class _Caller:
                     send_frame(self._peer, {}, tensors)
 
     def _run(self, head: Mapping[str, Any], inputs: Sequence[Tensor]) -> list[Tensor]:
+        try:
+            return self._run_once(head, inputs)
+        except Exception as error:  # TensorFlow's errors have no common base
+            # While others are cancelled TensorFlow at times does not begin with this one either.
+            if self._is_given_up or _NOT_BEGUN not in str(error):
+                raise
+            return self._run_once(head, inputs)
+
+    def _run_once(self, head: Mapping[str, Any], inputs: Sequence[Tensor]) -> list[Tensor]:
         # A new one each time: a run that fails leaves its own cancelled.
         self._cancel = self._model.new_cancel()
         if self._is_given_up:

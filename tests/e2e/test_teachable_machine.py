@@ -20,7 +20,7 @@ from tests.support import ROOT, easel, free_port, read_until
 
 HELD_OUT = ROOT / "tests" / "export" / "recipes" / "held_out.npz"
 # The adapter's service asks for the model of this name.
-NAME = "numbers"
+NAME = "doodles"
 
 
 def run(*arguments: str) -> str:
@@ -39,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("store")
     run("export", str(classifier.TRAINED), "--name", NAME, "--store", str(store))
     said = run("promote", NAME, "1", "--store", str(store))
-    assert "stable of numbers is version 1 now" in said
+    assert "stable of doodles is version 1 now" in said
     return store
 
 
@@ -74,7 +74,7 @@ def test_drawings_that_it_has_never_seen_come_back_with_their_names(address: str
     labels = []
     for image in images:
         body = {"base64_drawing": as_url(doodles.as_page(image))}
-        status, answer, _ = post(f"{address}/api/numbers", body)
+        status, answer, _ = post(f"{address}/api/models/{NAME}?top_k=24", body)
         assert status == 200, answer
         assert len(answer["predictions"]) == len(classifier.CLASSES)  # type: ignore[arg-type]
         labels.append(answer["label"])
