@@ -20,8 +20,7 @@ from adapter.http.policies import Policies
 from adapter.http.recording import recorded
 from adapter.http.turns import Turns
 from adapter.parts import Parts
-from adapter.services import SERVICES, ops
-from model_store.errors import InvalidRequest
+from adapter.services import SERVICES, check_services, ops
 
 # A file, and options beside it.
 _MAX_FORM_PARTS = 32
@@ -82,6 +81,5 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
 
 def _chosen(parts: Parts) -> tuple[Service, ...]:
     names = parts.settings.adapter.services
-    if unknown := sorted(set(names) - SERVICES.keys()):
-        raise InvalidRequest(f"no service {unknown[0]!r}; there are {', '.join(SERVICES)}")
+    check_services(names)
     return tuple(SERVICES[name](parts) for name in names)

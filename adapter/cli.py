@@ -23,7 +23,7 @@ from adapter.http.access_log import STDOUT
 from adapter.http.cors import read_cors
 from adapter.http.guard import read_guard
 from adapter.http.turns import READERS
-from adapter.services import SERVICES
+from adapter.services import check_services
 from adapter.wiring import build_parts
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
@@ -41,8 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     add_section_flags(parser, Settings, "adapter")
     settings = read_sections(Settings, "adapter", parser.parse_args(arguments), os.environ)
     config = settings.adapter
-    if unknown := sorted(set(config.services) - SERVICES.keys()):
-        raise InvalidRequest(f"no service {', '.join(unknown)}; there are {', '.join(SERVICES)}")
+    check_services(config.services)
     check_format(settings.feedback)
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")

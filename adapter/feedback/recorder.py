@@ -8,7 +8,6 @@ the process, when all that was handed in is on the disk.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.util import Finalize
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 
 from adapter.config import FeedbackConfig
 from adapter.feedback.folder import Finish, rename
@@ -24,6 +23,7 @@ from adapter.feedback.index import find_answer
 from adapter.feedback.queue import ByteQueue
 from adapter.feedback.records import Answered, Record
 from adapter.feedback.writer import Counts, Writer, build_counter
+from adapter.per_process import PerProcess
 from model_store.errors import InvalidRequest, Overloaded
 from model_store.spec import ModelVersion
 
@@ -40,7 +40,6 @@ _ELSEWHERE_S = 0.1
 class _Running:
     """What belongs to one process."""
 
-    pid: int
     queue: ByteQueue[Answered | Record]
     thread: Thread
     counts: Counts
@@ -64,14 +63,13 @@ class Recorder:
         self._config = config
         self._finish = finish
         self._clock = clock
-        self._lock = Lock()
         self.counter = build_counter()
-        self._running: _Running | None = None
+        self._running = PerProcess(self._start)
         self._sampled_below = round(config.share * 2**64)
 
     def wake(self) -> None:
         """Begin in this process, unless it has begun."""
-        self._run()
+        self._running.get()
 
     def is_sampled(self, request_id: str) -> bool:
         """Whether that request is logged; the same in every process, and for every service."""
@@ -104,7 +102,7 @@ class Recorder:
 
     def settle(self, timeout_s: float = _SETTLE_S) -> bool:
         """Wait until this process has written all that it was given; False if it has not."""
-        return self._run().queue.settle(timeout_s)
+        return self._running.get().queue.settle(timeout_s)
 
     def now(self) -> float:
         """The log's clock, in seconds since 1970."""
@@ -113,13 +111,12 @@ class Recorder:
     @property
     def counts(self) -> Counts:
         """What became of this process' records."""
-        return self._run().counts
+        return self._running.get().counts
 
     def close(self) -> None:
         """Write what is left, and finish the file; a process calls it by itself when it ends."""
-        with self._lock:
-            running, self._running = self._running, None
-        if running is None or running.pid != os.getpid():
+        running = self._running.take()
+        if running is None:
             return
         if running.finalizer is not None:
             running.finalizer.cancel()
@@ -127,27 +124,18 @@ class Recorder:
         running.thread.join(_CLOSE_S)
 
     def _put(self, item: Answered | Record, size_bytes: int) -> bool:
-        running = self._run()
+        running = self._running.get()
         is_taken = running.queue.put(item, size_bytes + _RECORD_BYTES)
         if not is_taken:
             running.counts.add("dropped")
         return is_taken
-
-    def _run(self) -> _Running:
-        running = self._running
-        if running is not None and running.pid == os.getpid():
-            return running
-        with self._lock:
-            if self._running is None or self._running.pid != os.getpid():
-                self._running = self._start()
-            return self._running
 
     def _start(self) -> _Running:
         counts = Counts(self.counter)
         queue: ByteQueue[Answered | Record] = ByteQueue(self._config.queue_bytes)
         writer = Writer(self._config, counts, self._finish, self._clock)
         thread = Thread(target=writer.run, args=(queue,), name="request-log", daemon=True)
-        running = _Running(os.getpid(), queue, thread, counts)
+        running = _Running(queue, thread, counts)
         thread.start()
         # Runs at the end of multiprocessing's processes too, whose atexit does not.
         running.finalizer = Finalize(None, self.close, exitpriority=10)

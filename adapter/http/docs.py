@@ -5,15 +5,15 @@ The page is Swagger UI, out of a package on this machine: nothing is loaded from
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from importlib.resources import files
-from threading import Lock
 
-import msgspec
 from flask import Blueprint, Response, request, send_from_directory
+from msgspec.json import encode
 
-from adapter.http.openapi import Json, document
+from adapter.fresh import Fresh
+from adapter.http.openapi import document
 from adapter.http.operations import Service
 from adapter.http.policies import protect_page
 from model_store.errors import ServableNotFound
@@ -21,44 +21,20 @@ from model_store.errors import ServableNotFound
 _ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
-class Written:
-    """The document as text; those who ask within ``FRESH_S`` seconds share one.
-
-    It is made anew, because the store may have got another model, and takes some 20 ms.
-    """
-
-    FRESH_S = 1.0
-
-    def __init__(
-        self, make: Callable[[str], Json], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """*make* makes the document for a root; *clock* gives seconds."""
-        self._make = make
-        self._clock = clock
-        self._lock = Lock()
-        # By where the application is mounted, which is the operator's choice: there are few.
-        self._known: dict[str, tuple[float, bytes]] = {}
-
-    def text(self, root: str) -> bytes:
-        """The document's JSON for an application that is mounted at *root*."""
-        with self._lock:
-            known = self._known.get(root)
-            if known is None or self._clock() >= known[0] + self.FRESH_S:
-                known = (self._clock(), msgspec.json.encode(self._make(root)))
-                self._known[root] = known
-            return known[1]
-
-
 def build_blueprint(services: Sequence[Service], *, has_keys: bool) -> Blueprint:
     """The document of *services*, and the page that shows it."""
     blueprint = Blueprint("docs", __name__)
     folder = str(files("flask_swagger_ui") / "dist")
 
-    written = Written(lambda root: document(services, has_keys=has_keys, root=root))
+    # Made anew, because the store may have got another model, and takes some 20 ms.  By where
+    # the application is mounted, which is the operator's choice: there are few.
+    @lru_cache(maxsize=16)
+    def written(root: str) -> Fresh[bytes]:
+        return Fresh(lambda: encode(document(services, has_keys=has_keys, root=root)))
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
-        text = written.text(request.script_root or "/")
+        text = written(request.script_root or "/").get()
         return Response(text, content_type="application/json")
 
     @blueprint.get("/docs")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
-from threading import Lock
 
 from adapter.clients.metrics import fetch_metrics
 from adapter.clients.servers import parse_servers
 from adapter.config import AdapterConfig, Settings
+from adapter.fresh import Fresh
 from adapter.http.metrics import Metrics
 from adapter.http.operations import Operation, Service
 from adapter.ops.overview import (
@@ -26,20 +26,19 @@ from adapter.parts import Parts
 from model_store.errors import EaselError
 from model_store.store import Store
 
-# Many may watch: store and servers are asked once for all of them.
-_FRESH_S = 1.0
 _TIMEOUT_S = 1.0
 
 
 def build(parts: Parts, metrics: Metrics) -> Service:
     """The service over *parts*; *metrics* are the adapter's own."""
-    overview = once_for_all(lambda: read_overview(parts, metrics), time.monotonic)
+    # Many may watch: store and servers are asked once for all of them.
+    overview = Fresh(lambda: read_overview(parts, metrics))
     operation = Operation(
         method="GET",
         path="/api/ops",
         name="overview",
         summary="Models, versions, labels, traffic, health, and calls with their latency",
-        handle=lambda _: overview(),
+        handle=lambda _: overview.get(),
         answer=Overview,
         scope="ops",
     )
@@ -75,23 +74,6 @@ def read_overview(parts: Parts, metrics: Metrics) -> Overview:
         missing=tuple(missing),
         store_problem=store_problem,
     )
-
-
-def once_for_all(
-    read: Callable[[], Overview], clock: Callable[[], float]
-) -> Callable[[], Overview]:
-    """*read*, but those who ask within ``_FRESH_S`` seconds, or meanwhile, share one answer."""
-    lock = Lock()
-    known: list[tuple[float, Overview]] = []
-
-    def give() -> Overview:
-        with lock:
-            if not known or clock() >= known[0][0] + _FRESH_S:
-                found = read()
-                known[:] = [(clock(), found)]
-            return known[0][1]
-
-    return give
 
 
 def _read_texts(settings: Settings, missing: list[str]) -> Iterator[str]:

@@ -311,7 +311,7 @@ def test_nothing_is_asked_of_the_server_before_the_first_drawing(config, server)
 
 
 def test_a_service_that_does_not_exist_is_refused_with_those_that_do(config, server):
-    with pytest.raises(errors.InvalidRequest, match="no service 'dreams'; there are .*numbers"):
+    with pytest.raises(errors.InvalidRequest, match="no service dreams; there are .*numbers"):
         client_over(replace(config, services=("numbers", "dreams")), server)
 
 

@@ -16,10 +16,16 @@ CHROMIUM = (
 )
 
 
-# While Playwright runs, its event loop does, and no other test could have one.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on PATH; install Debian's package chromium")
-    with open_browser(CHROMIUM) as browser:
+    return CHROMIUM
+
+
+# While Playwright runs, its event loop does, and no other test could have one.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with open_browser(chromium) as browser:
         yield browser

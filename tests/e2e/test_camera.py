@@ -10,7 +10,6 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import CHROMIUM
 from tests.e2e.pages import new_page, open_browser, serving
 from tests.support import ROOT
 
@@ -29,14 +28,12 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(film: Path) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH; install Debian's package chromium")
+def browser(chromium: str, film: Path) -> Iterator[Browser]:
     flags = (
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={film}",
     )
-    with open_browser(CHROMIUM, *flags) as browser:
+    with open_browser(chromium, *flags) as browser:
         yield browser
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from adapter.app import create_app
 from adapter.config import AdapterConfig, OpsConfig, Settings
-from adapter.services.ops import once_for_all
 from adapter.wiring import build_parts
 from tests.adapter.stores import publish
 from tests.fakes import FakeModelServer
@@ -120,17 +119,3 @@ def test_a_store_that_is_not_there_is_named(tmp_path, address):
     found = ask(tmp_path / "gone", model_server=address)
     assert "gone" in found["store_problem"]
     assert found["models"] == []
-
-
-def test_who_asks_at_once_shares_one_look():
-    looks, now = [], [0.0]
-
-    def read():
-        looks.append(now[0])
-        return object()
-
-    give = once_for_all(read, lambda: now[0])
-    assert give() is give()
-    now[0] = 1.0
-    give()
-    assert looks == [0.0, 1.0]
