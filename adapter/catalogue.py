@@ -29,7 +29,7 @@ class Catalogue:
     """Reads the store; versions never change, so each is read once.
 
     Which version is live does change, and is looked up at most every ``LIVE_S`` seconds: a
-    request in between is sent in the last one's form, and ``classify`` notices.
+    request in between is sent in the last one's form, and ``asking`` notices.
     """
 
     LIVE_S = 0.5

@@ -19,7 +19,7 @@ from adapter.asking import Asked, ask
 from adapter.classify import Classifier, Ranked, is_classifier, rank, scores_of
 from adapter.deadline import Deadline
 from model_store.contract import ImageContract
-from model_store.errors import InvalidRequest
+from model_store.errors import EaselError, InvalidRequest
 from model_store.images.placing import Part, shown_part
 from model_store.preprocess import UInt8, compose, decode_image, to_pixels
 from model_store.spec import ModelVersion
@@ -146,7 +146,7 @@ def explain(
 
     first = _ask(classifier, question, to_batch, deadline, question.version)
     if plan is None:  # an answer without a question
-        raise InvalidRequest("nothing was shown")
+        raise EaselError("nothing was shown")
     scores = [_scores(first)]
     for start in range(plan.rows_a_call, len(plan.windows), plan.rows_a_call):
         batch = plan.rows(start)

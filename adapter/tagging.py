@@ -14,7 +14,7 @@ from adapter.deadline import Deadline
 from adapter.outgoing import to_outgoing
 from adapter.tags import MODEL, WEB, Tag, merge_tags
 from adapter.web_detection import WebDetector, WebFindings
-from model_store.errors import EaselError, InvalidRequest, QuotaExceeded, ServiceUnavailable
+from model_store.errors import EaselError, InvalidRequest, Overloaded, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def _nobody(found: EaselError, seen: EaselError) -> EaselError:
     """The one failure of both."""
     if isinstance(found, InvalidRequest):
         return found
-    after_s = found.retry_after_s if isinstance(found, QuotaExceeded | ServiceUnavailable) else 2.0
+    after_s = found.retry_after_s if isinstance(found, Overloaded | ServiceUnavailable) else 2.0
     return ServiceUnavailable(
         f"nobody can tag the picture: {found}; and {seen}", retry_after_s=after_s
     )

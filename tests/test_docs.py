@@ -29,7 +29,8 @@ CONFIGS = [ServerConfig, *get_type_hints(Settings).values()]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 PAGES = ("README.md", "adapter/README.md", *(f"docs/{page.name}" for page in DOCS.glob("*.md")))
-# What needs more than the bundled store and one process has a test of its own.
+# What needs more than the bundled store and one process has a test of its own, but the koala:
+# no such picture is bundled.
 ELSEWHERE = ("koala.webp", "/api/aivoice", "/api/feedback")
 
 

@@ -83,7 +83,6 @@ class Circle:
         self._group, self._tls, self._connect, self._find = group, tls, connect, find
         self._turn = itertools.count()
         self._members: tuple[Member, ...] = ()
-        self._among: tuple[Member, ...] = ()
         self._parting: list[tuple[float, Member]] = []
         self._changing = threading.Lock()
         self._is_found, self._hurry, self._is_closed = (threading.Event() for _ in range(3))
@@ -105,13 +104,10 @@ class Circle:
 
         Where all are left out all are asked: perhaps only the news of them is bad.
         """
-        among = self._among
-        if not among:
+        if not self._members:
             self._is_found.wait(timeout_s)
-            among = self._among
-        if but:
-            others = tuple(member for member in self._members if member not in but)
-            among = tuple(member for member in others if not member.is_out) or others
+        others = [member for member in self._members if member not in but]
+        among = [member for member in others if not member.is_out] or others
         return among[next(self._turn) % len(among)] if among else None
 
     def leave_out(self, member: Member) -> None:
@@ -119,7 +115,6 @@ class Circle:
         if len(self._members) > 1 and not member.is_out:
             logger.warning("the model server at %s is left out for now", member.place)
             member.is_out = True
-        self._arrange()
         self._has_failed = True
         self._hurry.set()
 
@@ -135,7 +130,7 @@ class Circle:
             self._thread.join(2 * PROBE_S)
         with self._changing:
             members = [*self._members, *(member for _, member in self._parting)]
-            self._members, self._among, self._parting = (), (), []
+            self._members, self._parting = (), []
         for member in members:
             member.client.close()
 
@@ -153,7 +148,6 @@ class Circle:
             if len(self._members) > 1:
                 for member in self._members:
                     self._probe(member)
-                self._arrange()
             self._hurry.wait(PROBE_S)
 
     def _probe(self, member: Member) -> None:
@@ -185,10 +179,5 @@ class Circle:
             ended = [member for since, member in self._parting if now >= since + _PARTING_S]
             self._parting = [each for each in self._parting if each[1] not in ended]
             self._parting += [(now, member) for member in known.values()]
-        self._arrange()
         for member in ended:
             member.client.close()
-
-    def _arrange(self) -> None:
-        members = self._members
-        self._among = tuple(member for member in members if not member.is_out) or members

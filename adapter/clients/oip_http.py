@@ -19,10 +19,10 @@ from adapter.ports import Tensors
 from model_store import errors
 from serving.api import oip_http_client as codec
 from serving.api.calls import ModelRef, Prediction
+from serving.api.oip_binary import LENGTH_HEADER, decode_header_length
 
 logger = logging.getLogger(__name__)
 
-_LENGTH = b"inference-header-content-length"
 _KINDS: Mapping[int, type[errors.EaselError]] = {
     400: errors.InvalidRequest,
     404: errors.ServableNotFound,
@@ -47,9 +47,10 @@ class OipHttpClient:
         body, json_length = codec.encode_infer_request(Prediction(ref, inputs))
         headers = (
             b"content-type: application/octet-stream\r\n"
-            b"inference-header-content-length: %d\r\n"
+            b"%b: %d\r\n"
             # The server need not work for nobody.
-            b"x-request-timeout-ms: %d\r\n" % (json_length, max(1, int(timeout_s * 1000)))
+            b"x-request-timeout-ms: %d\r\n"
+            % (LENGTH_HEADER, json_length, max(1, int(timeout_s * 1000)))
         )
         if others := passed_on():
             headers += to_lines(others)
@@ -57,10 +58,9 @@ class OipHttpClient:
         if answer.status != 200:
             raise self._failure(answer)
         try:
-            said = answer.headers.get(_LENGTH)
-            length = None if said is None else int(said)
+            length = decode_header_length(answer.headers.get(LENGTH_HEADER), len(answer.body))
             named, outputs = codec.decode_infer_response(answer.body, length)
-        except (errors.InvalidRequest, ValueError) as error:
+        except errors.InvalidRequest as error:
             raise no_answer(self._place, error) from error
         return Answered(version_number(named), outputs)
 

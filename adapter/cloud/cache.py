@@ -106,8 +106,6 @@ class Cache(Generic[V]):
         size = self._size_of(value) + len(key) + OVERHEAD_BYTES
         if size > self._policy.max_bytes:
             return
-        if key in self._entries:
-            self._drop(key)
         while self._bytes + size > self._policy.max_bytes:
             self._drop(next(iter(self._entries)))
         self._entries[key] = _Entry(value, size, self._clock() + self._policy.ttl_s)

@@ -155,10 +155,6 @@ def _read(pipe: int, size: int, deadline: Deadline) -> bytes:
             raise DeadlineExceeded("the speech engine was too slow")
         chunk = os.read(pipe, min(size - len(data), 1 << 20))
         if not chunk:
-            raise _EndOfPipe
+            raise BrokenPipeError
         data += chunk
     return bytes(data)
-
-
-class _EndOfPipe(OSError):
-    """The other side closed it."""

@@ -11,16 +11,14 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
 from model_store.errors import InvalidRequest
 from serving.api.calls import ModelRef, Prediction, Tensor, Tensors, dtype_name
+from serving.api.oip_json import decode_data
 from serving.api.oip_tensors import (
     DATATYPES,
     check_declared,
     decode_raw,
     encode_raw,
-    object_array,
 )
 
 READY_PATH = "/v2/health/ready"
@@ -105,6 +103,5 @@ def _decode_output(item: dict[str, Any], raw: memoryview | None) -> Tensor:
     dtype, elements = check_declared(name, item["datatype"], shape)
     if raw is not None:
         return decode_raw(raw, dtype, elements, f"output '{name}'").reshape(shape)
-    if dtype == np.object_:
-        return object_array([str(text).encode() for text in item["data"]]).reshape(shape)
-    return np.array(item["data"], dtype).reshape(shape)
+    data = decode_data(item["data"], item["datatype"], dtype, elements, f"output '{name}'")
+    return data.reshape(shape)

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from model_store.errors import InvalidRequest
 from serving.api.calls import Tensor, Tensors, dtype_name
 from serving.api.json_text import dump_json, parse_json
@@ -96,7 +94,7 @@ def _decode_output(output: Any) -> tuple[str, Tensor]:
     if not is_well_formed or not isinstance(datatype, str):
         raise InvalidRequest(_NO_ANSWER)
     dtype, elements = check_declared(name, datatype, shape)
-    return name, decode_data(data, datatype, np.dtype(dtype), elements, name).reshape(shape)
+    return name, decode_data(data, datatype, dtype, elements, name).reshape(shape)
 
 
 def encode_predictions_request(model: str, version: int | None, body: bytes) -> bytes:

@@ -7,7 +7,6 @@ import json
 import re
 from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -15,7 +14,6 @@ import pytest
 from adapter.feedback.reading import Passed, read_log
 from tests.examples.conftest import UVICORN
 from tests.examples.servers import THREE, Example, ask, running
-from tests.support import ROOT
 
 BODY = json.dumps({"base64_drawing": base64.b64encode(THREE).decode()}).encode()
 
@@ -103,8 +101,3 @@ def test_an_asgi_server_that_is_stopped_loses_nothing_of_the_request_log(numbers
     ) as example:
         ids = [example.post("/api/numbers", BODY).headers["X-Request-Id"] for _ in range(5)]
     assert [record.request_id for record in read_log(log, Passed())] == ids
-
-
-@pytest.mark.parametrize("folder", sorted(Path(ROOT, "examples").iterdir()), ids=lambda p: p.name)
-def test_an_example_is_told_in_three_lines(folder):
-    assert len((folder / "README.md").read_text("utf-8").splitlines()) == 3

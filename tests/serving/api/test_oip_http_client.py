@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import numpy as np
 import pytest
@@ -82,11 +83,19 @@ ITEMS = st.fixed_dictionaries(
 
 @given(st.lists(ITEMS, max_size=2), st.binary(max_size=8))
 def test_any_json_is_an_answer_or_none(outputs, tail):
-    import json
-
     head = json.dumps({"outputs": outputs}).encode()
     with contextlib.suppress(InvalidRequest):
         client.decode_infer_response(head + tail, len(head))
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data"), [("INT64", [1.5, "7"]), ("BYTES", [None, "a"]), ("BOOL", ["false", True])]
+)
+def test_data_that_is_not_of_its_type_is_no_answer(datatype, data):
+    output = {"name": "s", "datatype": datatype, "shape": [2], "data": data}
+    head = json.dumps({"outputs": [output]}).encode()
+    with pytest.raises(InvalidRequest):
+        client.decode_infer_response(head, len(head))
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"error": 3}', b"\xff", b'"error"', b"[" * 100_000])

@@ -68,10 +68,13 @@ function createCard({ texts, format }) {
   return { element, show };
 }
 
-/** Whether a model needs a look: a version cannot be used, or more than one call in twenty fails. */
-export function isAiling(model, now) {
+/** From this part of failed calls on somebody is in trouble. */
+export const FAILING = 0.05;
+
+/** Whether a model needs a look: a version cannot be used, or too many calls fail. */
+function isAiling(model, now) {
   const isBroken = model.versions.some(({ problem, state }) => problem || state === "failed");
-  return isBroken || Boolean(model.problem) || (now.failed ?? 0) > 0.05;
+  return isBroken || Boolean(model.problem) || (now.failed ?? 0) > FAILING;
 }
 
 /** The two charts of a model, or of all: calls, and latencies. */

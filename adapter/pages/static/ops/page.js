@@ -8,11 +8,10 @@ import { ENGLISH } from "./en.js";
 import { createFormat } from "./format.js";
 import { createHistory } from "./history.js";
 import { KOREAN } from "./ko.js";
-import { createCharts, createModels } from "./models.js";
+import { createCharts, createModels, FAILING } from "./models.js";
 import { createServices, toServiceCalls } from "./services.js";
 
 const EVERY_MS = 2000;
-const FAILING = 0.05; // from this part of failed calls on a model is in trouble
 
 const language = createLanguage({
   catalogues: { en: ENGLISH, ko: KOREAN },

@@ -1,7 +1,7 @@
 // A card for each service of the adapter: requests and failures as its callers see them.
 
 import { make, setText } from "../shared/dom.js";
-import { createCharts } from "./models.js";
+import { createCharts, FAILING } from "./models.js";
 
 /** The cards in *root*; show(overview, history) brings them up to date. */
 export function createServices({ root, texts, format }) {
@@ -19,7 +19,7 @@ export function createServices({ root, texts, format }) {
         const { charts, title, element } = cards.get(name);
         const matches = (row) => row.model === name;
         setText(title, name);
-        element.classList.toggle("ailing", (history.now(matches).failed ?? 0) > 0.05);
+        element.classList.toggle("ailing", (history.now(matches).failed ?? 0) > FAILING);
         charts.show(history.series(matches), history);
       }
     },
