@@ -6,7 +6,7 @@ Its types are the route's documentation too.  Nothing here changes anything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -54,10 +54,6 @@ class Model(msgspec.Struct, frozen=True):
     versions: tuple[Version, ...]
     labels: Annotated[Mapping[str, int], Meta(description="versions by version label")]
     live: Annotated[int, Meta(description="the version of a request that names none")]
-    traffic: Annotated[
-        Mapping[str, float], Meta(description="parts of the traffic by version; together 1")
-    ]
-    shadow: Annotated[int | None, Meta(description="the version that is asked too, unseen")]
     last_change: LastChange | None
     problem: Annotated[str, Meta(description="what is wrong with its files; empty when nothing")]
 
@@ -141,36 +137,17 @@ def read_models(store: Store, states: Mapping[tuple[str, int], str]) -> tuple[Mo
     return tuple(_read_model(store, name, states) for name in store.models())
 
 
-def split(rest: Mapping[str, Any], live: int) -> Mapping[str, float]:
-    """Which part of the traffic each version gets, together 1; without weights all goes to *live*."""
-    weights = rest.get("traffic")
-    if isinstance(weights, Mapping):
-        usable = {
-            str(version): float(weight)
-            for version, weight in weights.items()
-            if isinstance(weight, int | float) and weight > 0
-        }
-        if total := sum(usable.values()):
-            return {version: weight / total for version, weight in usable.items()}
-    return {str(live): 1.0}
-
-
 def _read_model(store: Store, name: str, states: Mapping[tuple[str, int], str]) -> Model:
     folder = store.model(name)
     numbers = folder.versions()
     deployment, problem = _read_deployment(folder)
     stable = deployment.labels.get(STABLE)
     live = stable if stable is not None and stable in numbers else max(numbers, default=0)
-    shadow = deployment.rest.get("shadow")
-    if isinstance(shadow, Mapping):
-        shadow = shadow.get("version")
     return Model(
         name,
         tuple(_read_versions(folder, numbers, states)),
         dict(deployment.labels),
         live,
-        split(deployment.rest, live),
-        shadow if isinstance(shadow, int) else None,
         _last(deployment.last),
         problem,
     )

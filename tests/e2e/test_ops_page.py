@@ -20,7 +20,6 @@ pytestmark = pytest.mark.browser
 VERSIONS = 12
 DEPLOYMENT = {
     "labels": {"stable": 1, "canary": 12},
-    "traffic": {"1": 95, "12": 5},
     "last_change": {
         "change": 1, "time": "2026-11-20T10:00:00+00:00", "actor": "jane", "action": "promote",
         "label": "canary", "from": None, "to": 12, "reason": "a trial",
@@ -64,8 +63,14 @@ def ask(page: Page, address: str, model: str = "numbers") -> None:
 def test_models_labels_and_traffic_are_shown(page: Page):
     card = page.locator("#models article").filter(has_text="numbers")
     expect(card.get_by_text("canary v12")).to_be_visible()
-    expect(card.get_by_role("img", name=re.compile("Traffic: version 1: 95%"))).to_be_visible()
+    expect(card.get_by_role("img", name=re.compile("Traffic: version 1: 100%"))).to_be_visible()
     expect(card.get_by_text(re.compile("canary: none → 12, by jane"))).to_be_visible()
+
+
+def test_the_traffic_is_split_as_it_was(page: Page, address: str):
+    ask(page, address, "models/numbers?version=12")
+    card = page.locator("#models article").filter(has_text="numbers")
+    expect(card.get_by_role("img", name=re.compile(r"Traffic: .*version 12: \d+%"))).to_be_visible()
 
 
 def test_a_version_that_cannot_be_used_is_told_on_top(page: Page):

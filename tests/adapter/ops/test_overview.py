@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from adapter.ops.overview import read_calls, read_models, split
+from adapter.ops.overview import read_calls, read_models
 from model_store.store import Store
 from tests.adapter.stores import publish
 from tests.model_store.pictures import DIGIT
@@ -39,28 +39,16 @@ def test_while_no_server_tells_no_state_is_known(store):
     assert {version.state for version in only(store).versions} == {"unknown"}
 
 
-def test_without_labels_the_newest_version_is_live_and_has_all_traffic(store):
+def test_without_labels_the_newest_version_is_live(store):
     model = only(store)
-    assert (model.live, model.traffic, model.labels) == (3, {"3": 1.0}, {})
+    assert (model.live, model.labels) == (3, {})
 
 
 def test_the_stable_version_is_live(store):
     deploy(store, labels={"stable": 2, "canary": 3})
     model = only(store)
-    assert (model.live, model.traffic) == (2, {"2": 1.0})
+    assert model.live == 2
     assert model.labels == {"stable": 2, "canary": 3}
-
-
-def test_weights_become_parts_and_a_shadow_is_named(store):
-    deploy(store, labels={"stable": 1}, traffic={"1": 95, "2": 5}, shadow={"version": 3})
-    model = only(store)
-    assert model.traffic == {"1": 0.95, "2": 0.05}
-    assert model.shadow == 3
-
-
-@pytest.mark.parametrize("traffic", [{}, {"1": 0}, {"1": "x"}, [1], "all", None, {"1": -1}])
-def test_traffic_that_says_nothing_leaves_all_to_the_live_version(traffic):
-    assert split({"traffic": traffic}, 7) == {"7": 1.0}
 
 
 def test_a_damaged_deployment_is_told_and_the_versions_are_still_there(store):

@@ -43,7 +43,6 @@ export const ENGLISH = {
   state: "State",
   traffic: "Traffic",
   trafficOf: (version, part) => `version ${version}: ${part}`,
-  shadow: "shadow",
   live: "live",
   published: "Published",
   more: (count) => (count === 1 ? "One more version" : `${count} more versions`),

@@ -43,7 +43,6 @@ export const KOREAN = {
   state: "상태",
   traffic: "트래픽",
   trafficOf: (version, part) => `버전 ${version}: ${part}`,
-  shadow: "섀도",
   live: "운영 중",
   published: "게시일",
   more: (count) => `버전 ${count}개 더 보기`,

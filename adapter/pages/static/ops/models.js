@@ -42,7 +42,7 @@ function createCard({ texts, format }) {
     const matches = (row) => row.model === model.name;
     setText(name, model.name);
     chips.replaceChildren(...toChips(model, texts));
-    showShare(model);
+    showShare(model, history);
     charts.show(history.series(matches), history);
     table.show(model, history);
     element.classList.toggle("ailing", isAiling(model, history.now(matches)));
@@ -52,14 +52,17 @@ function createCard({ texts, format }) {
     change.hidden = !last;
   }
 
-  function showShare(model) {
-    const parts = Object.entries(model.traffic).sort((a, b) => b[1] - a[1]);
+  // As it was, not as somebody meant it: calls of each version; the live one has them while there are none.
+  function showShare(model, history) {
+    const rateOf = ({ number }) => history.now((row) => row.model === model.name && row.version === String(number)).rate ?? 0;
+    const called = model.versions.map((version) => [version.number, rateOf(version)]).filter(([, rate]) => rate > 0);
+    const all = called.reduce((sum, [, rate]) => sum + rate, 0);
+    const parts = all ? called.map(([version, rate]) => [version, rate / all]).sort((a, b) => b[1] - a[1]) : [[model.live, 1]];
     const bars = parts.map(([version, part], i) => {
       const bar = make("span", `shade-${i % SHADES}`, make("b", "", `v${version}`), ` ${format.part(part)}`);
       bar.style.flexGrow = String(part);
       return bar;
     });
-    if (model.shadow !== null) bars.push(make("span", "is-shadow", make("b", "", `v${model.shadow}`), ` ${texts().shadow}`));
     share.replaceChildren(...bars);
     share.setAttribute("role", "img");
     const said = parts.map(([version, part]) => texts().trafficOf(version, format.part(part))).join(", ");
