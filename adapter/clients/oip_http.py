@@ -6,13 +6,12 @@ to wake up; ``benchmarks/README.md`` has the figures.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from adapter.clients.circle import Answered
 from adapter.clients.http1 import HttpAnswer, HttpClient, to_lines
 from adapter.clients.places import Place
-from adapter.clients.statuses import no_answer
+from adapter.clients.statuses import failed, no_answer, unreachable
 from adapter.clients.versions import version_number
 from adapter.passed_on import passed_on
 from adapter.ports import Tensors
@@ -20,8 +19,6 @@ from model_store import errors
 from serving.api import oip_http_client as codec
 from serving.api.calls import ModelRef, Prediction
 from serving.api.oip_binary import LENGTH_HEADER, decode_header_length
-
-logger = logging.getLogger(__name__)
 
 _KINDS: Mapping[int, type[errors.EaselError]] = {
     400: errors.InvalidRequest,
@@ -84,8 +81,5 @@ class OipHttpClient:
             after = answer.headers.get(b"retry-after", b"")
             return errors.Overloaded(words, retry_after_s=int(after) if after.isdigit() else 1.0)
         if answer.status == 503:
-            logger.info("no answer from the model server at %s: %s", self._place, words)
-            return errors.ServerUnreachable("the model server does not answer")
-        # For the log: a server's own failure may tell of its insides.
-        logger.error("the model server at %s failed: %d: %s", self._place, answer.status, words)
-        return errors.ServerFailed("the model server failed; its log and ours say why")
+            return unreachable(self._place, words)
+        return failed(self._place, answer.status, words)

@@ -1,4 +1,4 @@
-"""A gRPC failure becomes one of ours, in one place."""
+"""A model server's failure becomes one of ours, in one place."""
 
 from __future__ import annotations
 
@@ -26,26 +26,21 @@ _PUSHBACK = "grpc-retry-pushback-ms"
 
 
 def to_easel_error(error: grpc.RpcError, place: Place) -> errors.EaselError:
-    """What to raise for a call that failed.
-
-    The words of a failure that is the server's own are for the log: they may tell of its
-    insides, and no caller of ours can mend it.
-    """
+    """What to raise for a gRPC call that failed."""
     status, details = error.code(), error.details()
     kind = BY_STATUS.get(status)
     if kind is errors.ServerUnreachable:
-        logger.info("no answer from the model server at %s: %s", place, details)
-        return kind("the model server does not answer")
+        return unreachable(place, details)
     if kind is errors.Overloaded:
         return errors.Overloaded(details or status.name, retry_after_s=_retry_after_s(error))
     if kind is not None:
         return kind(details or status.name)
-    logger.error("the model server at %s failed: %s: %s", place, status.name, details)
+    failure = failed(place, status.name, details)
     if status is grpc.StatusCode.UNIMPLEMENTED:
         return errors.ServerFailed(
             "the model server does not speak this protocol; model_servers says which one it is"
         )
-    return errors.ServerFailed("the model server failed; its log and ours say why")
+    return failure
 
 
 def _retry_after_s(error: grpc.RpcError) -> float:
@@ -53,6 +48,21 @@ def _retry_after_s(error: grpc.RpcError) -> float:
         if name == _PUSHBACK and str(value).isdigit():
             return int(value) / 1000
     return 1.0
+
+
+def unreachable(place: Place, reason: object) -> errors.ServerUnreachable:
+    """What to raise where nobody answers, or the one who does is not ready."""
+    logger.info("no answer from the model server at %s: %s", place, reason)
+    return errors.ServerUnreachable("the model server does not answer")
+
+
+def failed(place: Place, status: object, words: object) -> errors.ServerFailed:
+    """What to raise for a failure that is the server's own.
+
+    Its *words* are for the log: they may tell of its insides, and no caller of ours can mend it.
+    """
+    logger.error("the model server at %s failed: %s: %s", place, status, words)
+    return errors.ServerFailed("the model server failed; its log and ours say why")
 
 
 def no_answer(place: Place, reason: object) -> errors.ServerFailed:

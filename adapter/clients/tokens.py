@@ -41,6 +41,11 @@ class TokenFile:
         return self._token
 
 
+def authorization(token: TokenFile | None) -> tuple[tuple[str, str], ...]:
+    """The header, or metadata, that shows *token*; none without one."""
+    return () if token is None else (("authorization", f"Bearer {token.read()}"),)
+
+
 def _token_in(text: str) -> str:
     token = text.strip()
     if token.startswith("{"):

@@ -8,7 +8,7 @@ from adapter.clients.channels import open_channel
 from adapter.clients.circle import Answered
 from adapter.clients.places import Place
 from adapter.clients.statuses import no_answer, to_easel_error
-from adapter.clients.tokens import TokenFile
+from adapter.clients.tokens import TokenFile, authorization
 from adapter.clients.versions import version_number
 from adapter.passed_on import passed_on
 from adapter.ports import Tensors
@@ -18,16 +18,18 @@ from serving.api.torchserve import HandlersAnswer
 
 # TorchServe has no status for it, only its exceptions' names.
 _NOT_FOUND = ("ModelNotFoundException", "ModelVersionNotFoundException")
+# For callers, where it says nothing else.
+REFUSAL = "the model server refuses the request"
 
 
-def answered(answer: HandlersAnswer, place: Place) -> Answered:
+def answered(answer: HandlersAnswer) -> Answered:
     """What a handler gave back as an answer.
 
     Raises:
         InvalidRequest: The handler refuses the request.
     """
     if answer.outputs is None:
-        raise InvalidRequest(answer.refusal or f"{place} refuses the request")
+        raise InvalidRequest(answer.refusal or REFUSAL)
     return Answered(version_number(answer.version), answer.outputs)
 
 
@@ -48,7 +50,7 @@ class TorchServeClient:
         body = torchserve.encode_body(inputs)
         request = torchserve.encode_predictions_request(model, version, body)
         try:
-            metadata = (*self._metadata(), *passed_on())
+            metadata = (*authorization(self._token), *passed_on())
             response = self._predictions(request, timeout=timeout_s, metadata=metadata)
         except grpc.RpcError as error:
             raise self._to_easel_error(error) from error
@@ -56,12 +58,12 @@ class TorchServeClient:
             answer = torchserve.decode_prediction_response(response)
         except InvalidRequest as error:
             raise no_answer(self._place, error) from error
-        return answered(answer, self._place)
+        return answered(answer)
 
     def is_ready(self, *, timeout_s: float) -> bool:
         """Ask whether all workers are well."""
         try:
-            response = self._ping(b"", timeout=timeout_s, metadata=self._metadata())
+            response = self._ping(b"", timeout=timeout_s, metadata=authorization(self._token))
             return torchserve.decode_is_healthy(response)
         except (grpc.RpcError, InvalidRequest):
             return False
@@ -69,9 +71,6 @@ class TorchServeClient:
     def close(self) -> None:
         """End the connection, and calls on it."""
         self._channel.close()
-
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        return () if self._token is None else (("authorization", f"Bearer {self._token.read()}"),)
 
     def _to_easel_error(self, error: grpc.RpcError) -> EaselError:
         details = error.details() or ""

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from urllib.parse import quote
-
 from adapter.clients.circle import Answered
 from adapter.clients.http1 import HttpAnswer, HttpClient, to_lines
 from adapter.clients.places import Place
-from adapter.clients.statuses import no_answer
-from adapter.clients.tokens import TokenFile
-from adapter.clients.torchserve import answered
+from adapter.clients.statuses import failed, no_answer, unreachable
+from adapter.clients.tokens import TokenFile, authorization
+from adapter.clients.torchserve import REFUSAL, answered
 from adapter.passed_on import passed_on
 from adapter.ports import Tensors
 from model_store import errors
 from model_store.errors import InvalidRequest
 from serving.api import torchserve
-
-logger = logging.getLogger(__name__)
 
 _TOKEN_REFUSED = b"InvalidKeyException"
 
@@ -34,13 +29,13 @@ class TorchServeRestClient:
         self, model: str, version: int | None, inputs: Tensors, *, timeout_s: float
     ) -> Answered:
         """Run the model once; see ``adapter.ports.ModelServer``."""
-        path = f"/predictions/{quote(model)}" + ("" if version is None else f"/{version}")
+        path = torchserve.predictions_path(model, version)
         headers = to_lines(
             (
                 ("content-type", "application/json"),
                 ("x-request-timeout-ms", str(max(1, int(timeout_s * 1000)))),
                 *passed_on(),
-                *self._authorization(),
+                *authorization(self._token),
             )
         )
         body = torchserve.encode_body(inputs)
@@ -51,13 +46,13 @@ class TorchServeRestClient:
             decoded = torchserve.decode_body(answer.body)
         except InvalidRequest as error:
             raise no_answer(self._place, error) from error
-        return answered(decoded, self._place)
+        return answered(decoded)
 
     def is_ready(self, *, timeout_s: float) -> bool:
         """Ask whether all workers are well."""
         try:
-            headers = to_lines(self._authorization())
-            answer = self._http.get("/ping", headers, timeout_s=timeout_s)
+            headers = to_lines(authorization(self._token))
+            answer = self._http.get(torchserve.PING_PATH, headers, timeout_s=timeout_s)
             return answer.status == 200 and torchserve.is_healthy(answer.body)
         except errors.EaselError:
             return False
@@ -65,9 +60,6 @@ class TorchServeRestClient:
     def close(self) -> None:
         """End the connections that no call is on."""
         self._http.close()
-
-    def _authorization(self) -> tuple[tuple[str, str], ...]:
-        return () if self._token is None else (("authorization", f"Bearer {self._token.read()}"),)
 
     def _failure(self, answer: HttpAnswer) -> errors.EaselError:
         """TorchServe's own failures have a code, a type and a message; a handler's refusal not."""
@@ -78,11 +70,9 @@ class TorchServeRestClient:
             return InvalidRequest(_message(data))
         shown = data[:500].decode("utf-8", "replace")
         if answer.status == 503:
-            logger.info("no answer from the model server at %s: %s", self._place, shown)
-            return errors.ServerUnreachable("the model server does not answer")
-        logger.error("the model server at %s failed: %d: %s", self._place, answer.status, shown)
-        return errors.ServerFailed("the model server failed; its log and ours say why")
+            return unreachable(self._place, shown)
+        return failed(self._place, answer.status, shown)
 
 
 def _message(data: bytes) -> str:
-    return torchserve.decode_failure(data) or "the model server refuses the request"
+    return torchserve.decode_failure(data) or REFUSAL

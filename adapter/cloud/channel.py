@@ -11,6 +11,7 @@ from google.api_core import grpc_helpers
 from google.auth.exceptions import GoogleAuthError
 
 from adapter.cloud.endpoint import Endpoint
+from adapter.cloud.statuses import ACCESS_PAUSE_S
 from model_store.errors import AccessRefused
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def open_channel(endpoint: Endpoint) -> grpc.Channel:
     except _UNUSABLE as error:
         logger.warning("Google's default credentials cannot be used: %s", error)
         raise AccessRefused(
-            "there are no usable Google credentials here", retry_after_s=30.0
+            "there are no usable Google credentials here", retry_after_s=ACCESS_PAUSE_S
         ) from error
     return grpc_helpers.create_channel(
         endpoint.target,
@@ -66,5 +67,6 @@ def _authorities(path: Path | None) -> bytes | None:
         # No mistake of the caller's, who need not know our files.
         logger.error("google.tls_ca: %s cannot be read: %s", path, error)
         raise AccessRefused(
-            "there are no usable authorities for Google's certificates here", retry_after_s=30.0
+            "there are no usable authorities for Google's certificates here",
+            retry_after_s=ACCESS_PAUSE_S,
         ) from error

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from model_store.errors import DeadlineExceeded, ServiceUnreachable
+from adapter.deadline import Deadline
+from model_store.errors import ServiceUnreachable
 
 T = TypeVar("T")
 
@@ -45,17 +46,15 @@ def with_retries(call: Callable[[float], T], policy: RetryPolicy, *, timeout_s: 
         DeadlineExceeded: There was no time to begin with.
         EaselError: What the last attempt raised.
     """
-    deadline = policy.clock() + timeout_s
+    deadline = Deadline.after(timeout_s, policy.clock)
     longest_s = policy.first_s
     for attempt in range(1, policy.attempts + 1):
-        left_s = deadline - policy.clock()
-        if left_s <= 0:
-            raise DeadlineExceeded("there was no time left to ask")
+        left_s = deadline.left_s()
         try:
             return call(left_s)
         except ServiceUnreachable:
             pause_s = policy.jitter() * longest_s
-            if attempt == policy.attempts or policy.clock() + pause_s >= deadline:
+            if attempt == policy.attempts or policy.clock() + pause_s >= deadline.at:
                 raise
         policy.sleep(pause_s)
         longest_s = min(2 * longest_s, policy.most_s)

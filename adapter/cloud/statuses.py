@@ -29,7 +29,7 @@ from model_store.errors import (
 
 logger = logging.getLogger(__name__)
 
-QUOTA_PAUSE_S = 30.0
+_QUOTA_PAUSE_S = 30.0
 ACCESS_PAUSE_S = 30.0
 _THE_REQUESTS_FAULT = {
     Code.INVALID_ARGUMENT.grpc_number,
@@ -83,4 +83,4 @@ def _pause_s(details: Sequence[Any]) -> float:
         if isinstance(detail, error_details_pb2.RetryInfo):
             asked_s: float = detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9
             return min(max(asked_s, 1.0), 3600.0)
-    return QUOTA_PAUSE_S
+    return _QUOTA_PAUSE_S

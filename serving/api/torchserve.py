@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from model_store.errors import InvalidRequest
 from serving.api.calls import Tensor, Tensors, dtype_name
@@ -21,6 +22,7 @@ from serving.api.wire import parse
 _SERVICE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService/"
 PING = _SERVICE + "Ping"
 PREDICTIONS = _SERVICE + "Predictions"
+PING_PATH = "/ping"
 
 _NO_ANSWER = "it is not what an archive of easel export answers"
 
@@ -95,6 +97,11 @@ def _decode_output(output: Any) -> tuple[str, Tensor]:
         raise InvalidRequest(_NO_ANSWER)
     dtype, elements = check_declared(name, datatype, shape)
     return name, decode_data(data, datatype, dtype, elements, name).reshape(shape)
+
+
+def predictions_path(model: str, version: int | None) -> str:
+    """Where REST takes what is for *model*."""
+    return f"/predictions/{quote(model)}" + ("" if version is None else f"/{version}")
 
 
 def encode_predictions_request(model: str, version: int | None, body: bytes) -> bytes:

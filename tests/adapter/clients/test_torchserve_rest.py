@@ -88,6 +88,7 @@ def test_the_request_says_how_long_its_answer_is_wanted_and_connections_are_kept
     [
         (400, b'{"error": "input x is missing"}', errors.InvalidRequest, "input x is missing"),
         (400, b"", errors.InvalidRequest, "refuses the request"),
+        (200, b'{"error": ""}', errors.InvalidRequest, "the model server refuses the request"),
         (404, b'{"code": 404, "message": "Model not found: sums"}', errors.ServableNotFound,
          "Model not found: sums"),
         (400, b'{"code": 400, "type": "InvalidKeyException"}', errors.ServerFailed, "failed"),
