@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from model_store.contract import ImageContract
+from model_store.deployment import live
 from model_store.errors import BadVersion, ServableNotFound
 from model_store.manifest import Manifest
 from model_store.spec import ModelVersion
@@ -60,11 +61,9 @@ class Catalogue:
         return found
 
     def _find_live(self, name: str) -> ImageModel:
-        versions = self._store.versions(name)
-        if not versions:
+        first = live(self._store.version_labels(name), self._store.versions(name))
+        if first is None:
             raise ServableNotFound(f"there is no model {name!r} in the store")
-        stable = self._store.version_labels(name).get("stable")
-        first = stable if stable in versions else versions[-1]
         try:
             return self.version(name, first)
         except BadVersion:

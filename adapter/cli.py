@@ -18,7 +18,6 @@ from granian.log import LogLevels
 from adapter.cloud.credentials import find_credentials
 from adapter.config import WORKER_CONFIG_VARIABLE, AccessConfig, AdapterConfig, Settings
 from adapter.draining import ASK_S, DRAIN_VARIABLE, REFUSE_S, end_is_near
-from adapter.feedback.recorder import check_format
 from adapter.http.access_log import STDOUT
 from adapter.http.cors import read_cors
 from adapter.http.guard import read_guard
@@ -42,7 +41,6 @@ def main(arguments: Sequence[str]) -> int:
     settings = read_sections(Settings, "adapter", parser.parse_args(arguments), os.environ)
     config = settings.adapter
     check_services(config.services)
-    check_format(settings.feedback)
     if not config.store.is_dir():
         raise InvalidRequest(f"there is no model store at {config.store}; name one with --store")
     # What is wrong with them is told here and not by every worker.

@@ -55,11 +55,19 @@ def read_history(store: Shelf, name: str) -> History:
 def live_version(store: Shelf, name: str) -> int | None:
     """The version that a call without version or label reaches; None for an unknown model.
 
-    It is the one that ``stable`` names, else the newest.
+    One whose manifest is damaged is passed over, as servers do, while there is another.
     """
-    numbers = store.versions(name)
-    stable = read_deployment(store, name).labels.get(deployments.STABLE)
-    return stable if stable in numbers else max(numbers, default=None)
+    labels, numbers = read_deployment(store, name).labels, set(store.versions(name))
+    first = number = deployments.live(labels, numbers)
+    while number is not None:
+        try:
+            store.manifest(ModelVersion(name, number))
+        except (BadVersion, ServableNotFound):
+            numbers.remove(number)
+            number = deployments.live(labels, numbers)
+        else:
+            return number
+    return first
 
 
 def promote(store: ModelStore, model: ModelVersion, label: str, author: Author) -> Change | None:

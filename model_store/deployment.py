@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,6 +58,15 @@ def encode(deployment: Deployment) -> bytes:
     if deployment.last is not None:
         value["last_change"] = history.to_json(deployment.last)
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def live(labels: Mapping[str, int], versions: Collection[int]) -> int | None:
+    """The version that a call without version or label reaches; None where there is none.
+
+    It is the one that ``stable`` names, else the newest.
+    """
+    stable = labels.get(STABLE)
+    return stable if stable in versions else max(versions, default=None)
 
 
 def changed(deployment: Deployment, change: Change) -> Deployment:

@@ -72,11 +72,6 @@ class Rates:
         self._limiter: SlidingWindowCounterRateLimiter | None = None
         self._rest_until = -math.inf
 
-    @property
-    def policy(self) -> tuple[int, int]:
-        """Requests, and the seconds of their window."""
-        return self._item.amount, self._item.get_expiry()
-
     def count(self, caller: str) -> Allowance | None:
         """Count one request; None while the storage cannot be reached: then all may ask.
 
@@ -95,13 +90,13 @@ class Rates:
             return None
         # `limits` tells it by the system's clock, whatever ours is.
         reset_s = max(1, math.ceil(reset_at - time.time()))
+        most, window_s = self._item.amount, self._item.get_expiry()
         if not is_allowed:
-            most, window_s = self.policy
             raise RateLimited(
                 f"more than {most} requests in {window_s} s; wait {reset_s} s",
                 retry_after_s=reset_s,
             )
-        return Allowance(*self.policy, int(left), reset_s)
+        return Allowance(most, window_s, int(left), reset_s)
 
     def _open(self) -> SlidingWindowCounterRateLimiter:
         with self._lock:

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.util import Finalize
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 
 from adapter.config import FeedbackConfig
 from adapter.feedback.folder import Finish, rename
@@ -96,7 +96,7 @@ class Recorder:
         found = find_answer(folder, request_id)
         if found is None:
             self.settle()
-            Event().wait(_ELSEWHERE_S)
+            time.sleep(_ELSEWHERE_S)
             found = find_answer(folder, request_id)
         return found
 
@@ -150,15 +150,10 @@ def build_recorder(config: FeedbackConfig) -> Recorder | None:
     """
     if not config.log:
         return None
-    check_format(config)
     if config.format == "jsonl":
         return Recorder(config)
-    return Recorder(config, import_module("adapter.feedback.parquet").finish)
-
-
-def check_format(config: FeedbackConfig) -> None:
-    """Raise InvalidRequest if the format needs a package that is not installed."""
-    if config.log and config.format == "parquet" and find_spec("pyarrow") is None:
+    if find_spec("pyarrow") is None:
         raise InvalidRequest(
             "feedback_format parquet needs pyarrow; run: pip install 'easel[parquet]'"
         )
+    return Recorder(config, import_module("adapter.feedback.parquet").finish)

@@ -1,6 +1,6 @@
 """One entry of the request log, and the line of JSON that it is in a file.
 
-Knows neither HTTP nor the folder; ``files`` keeps the lines, ``reading`` reads them back.
+Knows neither HTTP nor the folder; ``folder`` keeps the lines, ``reading`` reads them back.
 """
 
 from __future__ import annotations

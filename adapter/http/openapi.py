@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
-from typing import Any
 
 import msgspec
 
 from adapter.http import openapi_parts as parts
 from adapter.http.answers import Failure
+from adapter.http.openapi_parts import Json
 from adapter.http.operations import NoOptions, Operation, Service, Takes
-
-Json = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{name}"
 _PART = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")

@@ -114,4 +114,4 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return None if value != value or value < 0 else value  # noqa: PLR0124 - not a number
+    return value if value >= 0 else None  # NaN is neither

@@ -5,14 +5,14 @@ Its types are the route's documentation too.  Nothing here changes anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from adapter.ops.measured import Calls, Histogram, Sample, read_histogram, read_samples
-from model_store.deployment import STABLE, Deployment
+from model_store.deployment import Deployment, live
 from model_store.errors import BadVersion, EaselError, ServableNotFound
 from model_store.folder import ModelFolder
 from model_store.history import Change
@@ -111,9 +111,9 @@ def read_calls(text: str) -> tuple[Histogram, Mapping[tuple[str, int], str]]:
     return calls, _states(sample for sample in samples if sample.name == _STATE)
 
 
-def read_requests(text: str) -> Histogram:
+def read_requests(samples: Iterable[Sample]) -> Histogram:
     """The requests by service and outcome out of the adapter's own metrics."""
-    return read_histogram(read_samples(text, (_REQUESTS,)), _REQUESTS, ("service", "outcome"))
+    return read_histogram(samples, _REQUESTS, ("service", "outcome"))
 
 
 def to_requests(calls: Calls) -> Requests:
@@ -141,13 +141,11 @@ def _read_model(store: Store, name: str, states: Mapping[tuple[str, int], str]) 
     folder = store.model(name)
     numbers = folder.versions()
     deployment, problem = _read_deployment(folder)
-    stable = deployment.labels.get(STABLE)
-    live = stable if stable is not None and stable in numbers else max(numbers, default=0)
     return Model(
         name,
         tuple(_read_versions(folder, numbers, states)),
         dict(deployment.labels),
-        live,
+        live(deployment.labels, numbers) or 0,
         _last(deployment.last),
         problem,
     )

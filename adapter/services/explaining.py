@@ -12,7 +12,7 @@ from adapter.explain import Explanation, Heat, Question, explain
 from adapter.http.operations import Asked, Operation, Takes
 from adapter.messages import Say
 from adapter.parts import Parts
-from adapter.services.recognising import Model, Prediction, Size
+from adapter.services.recognising import Model, Prediction, Size, to_model
 
 GRID = 8
 
@@ -78,12 +78,10 @@ def explaining(
     )
 
 
-def explain_with(
-    parts: Parts, name: str, asked: Asked[ExplainOptions], version: int | None = None
-) -> Explained:
+def explain_with(parts: Parts, name: str, asked: Asked[ExplainOptions]) -> Explained:
     """Explain what model *name* says of the picture; raises as ``explain`` does."""
     options = asked.options
-    question = Question(name, asked.picture, options.grid, options.label, version)
+    question = Question(name, asked.picture, options.grid, options.label)
     found = explain(parts.classifier, question, asked.deadline)
     best = found.heats[0].best
     return to_explained(found, Prediction(best.label, best.score), asked.language)
@@ -97,7 +95,7 @@ def to_explained(found: Explanation, best: Prediction, language: str) -> Explain
         predictions=(best,),
         maps=tuple(_to_map(heat) for heat in found.heats),
         picture=Size(*found.size),
-        model=Model(found.model.name, found.model.number),
+        model=to_model(found.model),
         msg=Say.EXPLAINED.in_language(language),
     )
 

@@ -16,7 +16,7 @@ from adapter.feedback.records import Record, to_time
 from adapter.http.operations import Asked, Operation, Service, Takes
 from adapter.messages import Say
 from adapter.parts import Parts
-from adapter.services.recognising import Model
+from adapter.services.recognising import Model, to_model
 from model_store.errors import BadVersion, InvalidRequest, RecordNotFound, ServableNotFound
 from model_store.preprocess import to_tensor
 from model_store.spec import ModelVersion
@@ -116,7 +116,7 @@ def correct(parts: Parts, limit: Rates, asked: Asked[Correction]) -> Noted:
         image=picture,
     )
     parts.recorder.note(record)
-    shown = Model(model.name, model.number) if model.name else None
+    shown = to_model(model) if model.name else None
     return Noted(request_id, label, known, shown, Say.NOTED.in_language(asked.language))
 
 

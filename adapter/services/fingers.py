@@ -11,7 +11,7 @@ from adapter.fingers import Fingers, count_fingers
 from adapter.http.operations import Asked, NoOptions, Operation, Service, Takes
 from adapter.messages import Say
 from adapter.parts import Parts
-from adapter.services.recognising import Model, Prediction, Size
+from adapter.services.recognising import Model, Prediction, Size, to_model
 from model_store.hand import FINGERS
 
 MODEL = "fingers"
@@ -91,7 +91,7 @@ def to_answer(found: Fingers, language: str) -> CountedFingers:
         hand=side if is_there else None,
         landmarks=tuple(_landmark(point) for point in hand.points.tolist()) if is_there else (),
         picture=Size(*found.size),
-        model=Model(found.model.name, found.model.number),
+        model=to_model(found.model),
         msg=say.in_language(language),
     )
 

@@ -14,12 +14,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from adapter.asking import Asked as Answered
 from adapter.classify import is_classifier, rank, scores_of
-from adapter.http.operations import Asked, NoOptions, Operation, Service, Takes
+from adapter.http.operations import Asked, Operation, Service, Takes
 from adapter.messages import Say
 from adapter.parts import Parts
 from adapter.services.explaining import explain_with, explaining
 from adapter.services.listing import Described, ListedModels, describe, listed
-from adapter.services.recognising import Model, Prediction, TopK, ranking
+from adapter.services.recognising import Model, Prediction, TopK, ranking, to_model
 from model_store.errors import InvalidRequest, ServableNotFound, Unsupported
 
 # More belongs into a protocol for tensors: the model server's own.
@@ -71,7 +71,6 @@ def build(parts: Parts) -> Service:
         summary="One model: versions, class labels, what picture it wants, what it gives",
         handle=lambda asked: describe(parts.catalogue, asked.path["name"]),
         answer=Described,
-        options=NoOptions,
     )
     question = Operation(
         method="POST",
@@ -110,7 +109,7 @@ def show(parts: Parts, asked: Asked[ModelOptions]) -> ModelAnswer:
     name = asked.path["name"]
     version = pinned(parts, name, asked.options)
     answered = parts.classifier.ask(name, asked.picture, asked.deadline, version)
-    model = Model(name, answered.version.model.number)
+    model = to_model(answered.version.model)
     msg = Say.RECOGNISED.in_language(asked.language)
     if not is_classifier(answered):
         return ModelAnswer("null", outputs=_first_row(answered), model=model, msg=msg)

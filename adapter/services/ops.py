@@ -12,6 +12,7 @@ from adapter.config import AdapterConfig, Settings
 from adapter.fresh import Fresh
 from adapter.http.metrics import Metrics
 from adapter.http.operations import Operation, Service
+from adapter.ops.measured import Sample
 from adapter.ops.overview import (
     Model,
     Overview,
@@ -50,7 +51,7 @@ def read_overview(parts: Parts, metrics: Metrics) -> Overview:
     settings = parts.settings
     missing: list[str] = []
     calls, states = read_calls("\n".join(_read_texts(settings, missing)))
-    requests = read_requests(metrics.page("").get_data(as_text=True))
+    requests = read_requests(Sample(one.name, one.labels, one.value) for one in metrics.samples())
     models: tuple[Model, ...] = ()
     store_problem = ""
     try:

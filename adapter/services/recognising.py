@@ -14,6 +14,7 @@ from adapter.http.operations import Asked, Operation, Takes
 from adapter.ink import Box
 from adapter.messages import Say
 from adapter.parts import Parts
+from model_store.spec import ModelVersion
 
 
 class TopK(msgspec.Struct, frozen=True):
@@ -77,7 +78,7 @@ def to_answer(found: Classification, top_k: int, language: str) -> Recognised:
         label=ranked[0].label,
         score=ranked[0].score,
         predictions=ranked,
-        model=Model(found.model.name, found.model.number),
+        model=to_model(found.model),
         msg=Say.RECOGNISED.in_language(language),
     )
 
@@ -94,6 +95,11 @@ def naming(parts: Parts, model: str, path: str, summary: str) -> Operation:
         takes=Takes.PICTURE,
         options=TopK,
     )
+
+
+def to_model(version: ModelVersion) -> Model:
+    """A version as it is answered."""
+    return Model(version.name, version.number)
 
 
 def ranking(predictions: Iterable[Ranked], top_k: int) -> tuple[Prediction, ...]:

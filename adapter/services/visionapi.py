@@ -9,7 +9,7 @@ import msgspec
 from adapter.http.operations import Asked, Operation, Service, Takes
 from adapter.messages import Say
 from adapter.parts import Parts
-from adapter.services.recognising import Model, Prediction, TopK
+from adapter.services.recognising import Model, Prediction, TopK, to_model
 from adapter.tagging import Tagged, Tagger
 from adapter.tags import Tag
 from adapter.web_detection import WebFindings
@@ -92,7 +92,7 @@ def to_answer(tagged: Tagged, top_k: int, language: str) -> Tags:
         entities=tuple(Prediction(entity.label, entity.score) for entity in found.entities),
         pages=tuple(PageFound(page.url, page.title) for page in found.pages),
         similar=found.similar,
-        model=None if model is None else Model(model.name, model.number),
+        model=None if model is None else to_model(model),
         degraded=tagged.degraded,
         msg=_sentence(tagged).in_language(language),
     )

@@ -81,6 +81,14 @@ def test_versions_are_listed_with_labels_size_and_tag(easel, store):
     )  # fmt: skip
 
 
+def test_a_damaged_newest_version_is_not_called_live(easel, store):
+    (store.root / "numbers" / "3" / "manifest.json").write_text("{")
+    found = easel("versions", "numbers", "--json").value["versions"]
+    assert [each["is_live"] for each in found] == [False, True, False]
+    assert easel("models", "--json").value["models"][0]["live"] == 2
+    assert "numbers/2 (live)" in easel("show", "numbers").out
+
+
 def test_a_version_is_shown_with_everything_that_is_known(easel, store):
     publish_described(store)
     lines = [" ".join(line.split()) for line in easel("show", "letters").out.splitlines()]
