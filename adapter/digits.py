@@ -18,6 +18,7 @@ from adapter.cutting import Piece, Stretch, is_endless, is_wide, steps_of
 from adapter.ink import Bool, Box, Ink, Int, find_cells, label_cells
 from model_store.contract import ImageContract
 from model_store.images.composing import blank
+from model_store.images.ink import Inked
 
 # Shares of the height of the tallest part, or of a line's tallest.  Chosen on drawings that
 # ``benchmarks/digits.py`` composes of MNIST's training digits; it measures on the test digits.
@@ -59,14 +60,14 @@ class Layout:
         return tuple(step.piece for line in self.lines for steps in line for step in steps)
 
 
-def find_digits(picture: Image.Image, contract: ImageContract) -> Layout | None:
-    """The digits of a composed picture; None where it shows one, all of it, or nothing.
+def find_digits(inked: Inked | None) -> Layout | None:
+    """The digits of a picture; None where it shows one, all of it, or nothing.
 
-    Also None for a contract that does not centre ink: such a model reads whole pictures.
+    Also None for a model that does not ask for ink: it reads whole pictures.
     """
-    if contract.ink is None:
+    if inked is None:
         return None
-    ink = find_cells(picture, contract, contract.ink)
+    ink = find_cells(inked)
     if ink is None or _is_plainly_one(ink.cells) or is_endless(*reversed(ink.cells.shape)):
         return None
     numbered, count = label_cells(ink.cells)

@@ -20,8 +20,10 @@ from adapter.classify import Classifier, Ranked, is_classifier, rank, scores_of
 from adapter.deadline import Deadline
 from model_store.contract import ImageContract
 from model_store.errors import EaselError, InvalidRequest
+from model_store.images.composing import compose
+from model_store.images.decoding import decode_image
+from model_store.images.pixels import UInt8, to_pixels
 from model_store.images.placing import Part, shown_part
-from model_store.preprocess import UInt8, compose, decode_image, to_pixels
 from model_store.spec import ModelVersion
 
 # One call carries about so much, and one explanation at most so much.

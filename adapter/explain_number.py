@@ -15,8 +15,9 @@ from adapter.ink import Box
 from adapter.number import read_number
 from model_store.contract import ImageContract
 from model_store.errors import EaselError
+from model_store.images.ink import find_ink
+from model_store.images.pixels import to_pixels
 from model_store.images.placing import shown_part
-from model_store.preprocess import to_pixels
 
 
 def explain_number(
@@ -36,7 +37,7 @@ def explain_number(
 
 def _shown_digits(boxes: Sequence[Box]) -> Show:
     def show(picture: Image.Image, contract: ImageContract) -> Sequence[Shown]:
-        layout = find_digits(picture, contract)
+        layout = find_digits(find_ink(picture, contract))
         if layout is None:
             raise EaselError("the digits that were read are not there any more")
         pieces = {layout.ink.to_pixels(piece.box): piece for piece in layout.pieces}

@@ -18,7 +18,8 @@ from model_store import hand
 from model_store.contract import ImageContract
 from model_store.errors import EaselError
 from model_store.hand import Hand, Seen, UInt8
-from model_store.preprocess import compose, decode_image
+from model_store.images.composing import compose
+from model_store.images.decoding import decode_image
 from model_store.spec import ModelVersion
 
 # More pixels show a hand no better to a model that sees it at 224.

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model_store.contract import ImageContract, InkCentring
-from model_store.images import ink as images
+from model_store.images.ink import Inked
 
 # Cells along the height of the ink, at least: gaps of three hundredths of it are still seen.
 _CELLS = 72
@@ -76,22 +75,18 @@ class Ink:
         )
 
 
-def find_cells(picture: Image.Image, contract: ImageContract, ink: InkCentring) -> Ink | None:
-    """The ink of a composed picture, by the contract's background and threshold.
-
-    None where there is none.
-    """
-    shown, is_ink = images.find_ink(picture, contract, ink)
-    box = images.bounds(is_ink)
-    if box is None:
+def find_cells(inked: Inked) -> Ink | None:
+    """The ink of a picture on a grid; None where there is none."""
+    if inked.box is None:
         return None
-    left, top, right, bottom = box
+    left, top, right, bottom = inked.box
     side = max(1, (bottom - top) // _CELLS)
     shrunk = max(1, side // _CELL_PX)
     side = side // shrunk * shrunk
-    part = shown.crop(box).reduce(shrunk) if shrunk > 1 else shown.crop(box)
-    cells = _reduced(is_ink[top:bottom, left:right], side)
-    return Ink(part, (left, top), picture.size, side, shrunk, cells)
+    part = inked.cut(inked.box)
+    part = part.reduce(shrunk) if shrunk > 1 else part
+    cells = _reduced(inked.is_ink[top:bottom, left:right], side)
+    return Ink(part, (left, top), inked.picture.size, side, shrunk, cells)
 
 
 def label_cells(cells: Bool) -> tuple[Int, int]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from adapter.asking import ask
 from adapter.classify import Classification, Classifier, Ranked, rank, scores_of
@@ -21,7 +20,10 @@ from adapter.digits import MAX_PIECES, Layout, cut_out, find_digits
 from adapter.ink import Box
 from model_store.contract import ImageContract
 from model_store.errors import InvalidRequest
-from model_store.preprocess import compose, decode_image, to_pixels
+from model_store.images.composing import compose
+from model_store.images.decoding import decode_image
+from model_store.images.ink import find_ink
+from model_store.images.pixels import to_pixels
 
 # Readings of the whole number that are ranked.
 _READINGS = 10
@@ -74,8 +76,11 @@ def read_number(
         nonlocal layout
         with classifier.room.take(picture, deadline):
             drawn = compose(decode_image(picture, classifier.room.limits), contract)
-            layout = None if is_one else find_digits(drawn, contract)
-            return _rows(drawn, layout, contract)
+            inked = find_ink(drawn, contract)
+            layout = None if is_one else find_digits(inked)
+            if layout is None:
+                return to_pixels(drawn, contract, inked)[np.newaxis]
+            return _rows(layout, contract)
 
     asked = ask(classifier.catalogue, classifier.server, name, to_batch, deadline)
     scores = scores_of(asked)
@@ -94,10 +99,8 @@ def read_number(
     return Number(Classification(model, ranked), digits, cut, size)
 
 
-def _rows(drawn: Image.Image, layout: Layout | None, contract: ImageContract) -> NDArray[Any]:
-    """The batch: the whole drawing, or what may be its digits."""
-    if layout is None:
-        return to_pixels(drawn, contract)[np.newaxis]
+def _rows(layout: Layout, contract: ImageContract) -> NDArray[Any]:
+    """The batch of what may be digits."""
     if len(layout.pieces) > MAX_PIECES:
         raise InvalidRequest(
             "there is too much on the page to read it as digits; draw fewer, "

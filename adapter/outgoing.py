@@ -11,7 +11,9 @@ from io import BytesIO
 from PIL import Image
 
 from model_store.contract import ImageContract
-from model_store.preprocess import ImageLimits, compose, decode_image
+from model_store.images.composing import compose
+from model_store.images.decoding import decode_image
+from model_store.images.limits import ImageLimits
 
 # Google's advice for its detections is 640 x 480; more costs time and changes little.
 LONGEST_SIDE_PX = 1024

@@ -18,7 +18,7 @@ from adapter.speech import local
 from adapter.speech.saying import Saying
 from adapter.speech.spec import Speaker
 from model_store.errors import InvalidRequest
-from model_store.preprocess import ImageLimits
+from model_store.images.limits import ImageLimits
 
 
 def build_parts(

@@ -26,6 +26,8 @@ from benchmarks.report import Baseline, Table, series_table
 from benchmarks.rounds import Effort, Series, Trial, find, ratio
 
 LIMIT = f"in-process limit, {os.cpu_count()} processes"
+# What the limit would be with Easel's decoder of drawings.
+OWN_LIMIT = f"{LIMIT}, Easel's decoder"
 WORKER = "easel up, the adapter's processes"
 SHARE_OF_PEAK = 0.7
 _PEAK = Load(32)
@@ -51,8 +53,10 @@ def measure(run: Run) -> Outcome:
 def _trials(
     bench: Bench, found: Sequence[Started], model: str, given: Sequence[Drawing]
 ) -> list[Trial]:
-    loop = Loop("drawing", 1, model, os.cpu_count() or 1)
-    limit = loop_trial(bench, busy(model), LIMIT, loop, (1, 1))
+    limits = [
+        loop_trial(bench, busy(model), name, Loop(work, 1, model, os.cpu_count() or 1), (1, 1))
+        for name, work in ((LIMIT, "drawing"), (OWN_LIMIT, "drawing-easel"))
+    ]
     asked = [
         Trial(
             busy(model), each.entrant.title, Load(callers), 1, _Closed(each, model, given, callers)
@@ -65,7 +69,7 @@ def _trials(
         for each in found
         if each.entrant.title != OLD_WAY
     ]
-    return [limit, *asked, *calm]
+    return [*limits, *asked, *calm]
 
 
 def busy(model: str) -> str:

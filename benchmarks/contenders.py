@@ -145,7 +145,7 @@ class Loop:
     """Work for the in-process limit.
 
     Attributes:
-        what: ``tensor`` or ``drawing``.
+        what: ``tensor``, ``drawing`` or ``drawing-easel``.
         rows: Images in one run.
         model: Which graph.
         processes: How many do it at the same time.

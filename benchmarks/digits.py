@@ -28,7 +28,7 @@ from adapter.ports import Scores, Tensors
 from export.recipes import mnist, running, strokes
 from export.recipes.packages import fetch
 from model_store.errors import EmptyDrawing
-from model_store.preprocess import ImageLimits
+from model_store.images.limits import ImageLimits
 
 SEED = 20261123
 _LONGEST = 5

@@ -20,7 +20,8 @@ from PIL import Image
 
 from model_store.contract import ImageContract
 from model_store.errors import InvalidRequest
-from model_store.preprocess import FORMATS, to_tensor
+from model_store.images.decoding import FORMATS
+from model_store.preprocess import to_tensor
 
 MAX_BYTES = 10 * 1024 * 1024
 CONTRACT = ImageContract("image", (224, 224))

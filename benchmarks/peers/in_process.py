@@ -1,8 +1,9 @@
 """The limit: the same work in a loop, with no server round it.  Prints one JSON object.
 
 ``tensor`` runs the graph on ready tensors; ``drawing`` decodes base64 and PNG and applies
-the input contract first, as the adapter must, for one drawing after the other.  Sessions are
-made as the server makes them.
+the input contract first, as the adapter must, for one drawing after the other: Pillow decodes,
+as in everybody's service.  ``drawing-easel`` decodes as Easel does.  Sessions are made as the
+server makes them.
 """
 
 from __future__ import annotations
@@ -12,19 +13,26 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks import drawings, inputs
 from benchmarks.load import percentiles_ms
+from benchmarks.peers.recognition import read_by_pillow
+from model_store.contract import ImageContract
 from model_store.preprocess import to_tensor
 from serving.engine.onnx_runtime import OrtSession
 
 _WARM_UP_S = 0.2
+Read = Callable[[bytes, ImageContract], NDArray[np.uint8]]
+_READERS: Mapping[str, Read] = {"drawing": read_by_pillow, "drawing-easel": to_tensor}
 
 
 def tensor_work(store: Path, model: str, rows: int, intra_op_threads: int) -> Callable[[], object]:
@@ -36,14 +44,14 @@ def tensor_work(store: Path, model: str, rows: int, intra_op_threads: int) -> Ca
     return lambda: session.run(names, batch)
 
 
-def drawing_work(store: Path, model: str) -> Callable[[], object]:
-    """One drawing, from base64 text to scores."""
+def drawing_work(store: Path, model: str, read: Read) -> Callable[[], object]:
+    """One drawing, from base64 text to scores; *read* makes the tensor of a file."""
     session = OrtSession(inputs.graph_of(store, model), intra_op_threads=1)
     names = [spec.name for spec in session.signature.outputs]
     contract = inputs.contract_of(store, model)
     texts = cycle([base64.b64encode(png) for png in drawings.pictures(store, model)])
     return lambda: session.run(
-        names, {contract.tensor: to_tensor(base64.b64decode(next(texts)), contract)}
+        names, {contract.tensor: read(base64.b64decode(next(texts)), contract)}
     )
 
 
@@ -78,7 +86,7 @@ def measure(flags: argparse.Namespace, begin: Callable[[], object]) -> Measured:
     work = (
         tensor_work(flags.store, flags.model, flags.rows, flags.intra_op_threads)
         if flags.work == "tensor"
-        else drawing_work(flags.store, flags.model)
+        else drawing_work(flags.store, flags.model, _READERS[flags.work])
     )
     loop(work, _WARM_UP_S, [])
     times_us: list[float] = []
@@ -112,7 +120,7 @@ def main() -> None:
     """Warm up, measure, print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--work", choices=("tensor", "drawing"), required=True)
+    parser.add_argument("--work", choices=("tensor", *_READERS), required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--intra-op-threads", type=int, required=True)
     parser.add_argument("--rows", type=int, required=True)

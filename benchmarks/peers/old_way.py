@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import keras
 import numpy as np
 import tf_keras
 from flask import Flask, request
+from PIL import Image
 
 from benchmarks.inputs import STORE_VARIABLE, contract_of, newest
-from model_store.preprocess import to_tensor
+from model_store.images.pixels import tensor_of
 from model_store.store import Store
 
 _RECIPES = Path(__file__).parents[2] / "export" / "recipes"
@@ -43,7 +45,7 @@ _labels = {
 def recognise(name: str) -> dict[str, Any]:
     """Label one drawing."""
     text = request.get_json()["base64_drawing"].partition(",")[2]
-    pixels = to_tensor(base64.b64decode(text), _contracts[name])
+    pixels = tensor_of(Image.open(BytesIO(base64.b64decode(text))), _contracts[name])
     scale, offset = _scales[name]
     scores = _models[name].predict(pixels.astype(np.float32) * scale + offset, verbose=0)[0]
     predictions = [

@@ -20,7 +20,8 @@ from rich.progress import track
 from export.recipes import strokes
 from model_store.contract import ImageContract, InkCentring
 from model_store.errors import EmptyDrawing
-from model_store.preprocess import compose, to_pixels
+from model_store.images.composing import compose
+from model_store.images.pixels import to_pixels
 
 POOL = 7
 SIDE_PX = 224 // POOL

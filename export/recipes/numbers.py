@@ -24,7 +24,7 @@ from export.recipes import mnist, running, strokes
 from export.recipes.packages import fetch
 from model_store.contract import ImageContract, InkCentring
 from model_store.errors import EmptyDrawing
-from model_store.preprocess import to_pixels
+from model_store.images.pixels import to_pixels
 
 CONTRACT = ImageContract(
     tensor="image",

@@ -16,6 +16,7 @@ from model_store.errors import BadImage, ImageTooLarge
 from model_store.images import avif, bmp, gif, jpeg, png, webp
 from model_store.images.exif import read_orientation
 from model_store.images.limits import ImageLimits, Still, check_bytes, cut_short
+from model_store.images.plain import decode_plain
 
 Read = Callable[[bytes, ImageLimits], Still]
 
@@ -62,11 +63,24 @@ def read_still(data: bytes, limits: ImageLimits) -> Still:
 def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
     """Decode a picture upright; of an animation, the first frame.
 
+    What is opaque and grey may come as mode L where the file has RGBA.
+
     Raises:
         BadImage: As ``read_still``, or the pixels are damaged.
         ImageTooLarge: As ``read_still``; nothing was decoded then.
     """
     still = read_still(data, limits)
+    image = decode_plain(still)
+    if image is None:
+        image = _decode(still)
+    # Pillow says in EXIF's words what an AVIF's own properties say, and nothing else is left there.
+    stored = read_orientation(image.info.get("exif", b"")) if still.format == "AVIF" else 1
+    turn = _TURNS.get(max(still.orientation, stored))
+    return image if turn is None else image.transpose(turn)
+
+
+def _decode(still: Still) -> Image.Image:
+    """The picture of any file, by Pillow; raises as ``decode_image`` does."""
     try:
         image = Image.open(BytesIO(still.data), formats=(still.format,))
         if image.width * image.height > still.width * still.height:
@@ -82,7 +96,4 @@ def decode_image(data: bytes, limits: ImageLimits) -> Image.Image:
     # Pillow's decoders raise whatever the client's bytes lead them to.
     except Exception as error:
         raise cut_short() from error
-    # Pillow says in EXIF's words what an AVIF's own properties say, and nothing else is left there.
-    stored = read_orientation(image.info.get("exif", b"")) if still.format == "AVIF" else 1
-    turn = _TURNS.get(max(still.orientation, stored))
-    return image if turn is None else image.transpose(turn)
+    return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -16,80 +17,99 @@ from model_store.images.fitting import FILTERS
 _MIDDLE = 127
 
 
-def place_ink(picture: Image.Image, contract: ImageContract, ink: InkCentring) -> Image.Image:
+@dataclass(frozen=True, slots=True)
+class Inked:
+    """A composed picture and the ink on it.
+
+    Attributes:
+        picture: As it was composed.
+        is_dark: Whether the ink is light on a dark page: the page is what its border shows.
+        is_ink: Where a pixel differs from the page by more than the threshold: ``bool[height,
+            width]``.
+        box: Left, top, right and bottom of all ink; None if there is none.
+        centring: What the contract says of ink.
+    """
+
+    picture: Image.Image
+    is_dark: bool
+    is_ink: NDArray[np.bool_]
+    box: tuple[int, int, int, int] | None
+    centring: InkCentring
+
+    def cut(self, box: tuple[int, int, int, int]) -> Image.Image:
+        """A part of the picture, turned round where the page is dark."""
+        part = self.picture if box == (0, 0, *self.picture.size) else self.picture.crop(box)
+        return ImageChops.invert(part) if self.is_dark else part
+
+
+def find_ink(picture: Image.Image, contract: ImageContract) -> Inked | None:
+    """Find the ink of a composed picture; None for a contract that does not ask for ink."""
+    if contract.ink is None:
+        return None
+    distance = _distance(picture, contract)
+    if is_dark := _is_dark(distance):
+        distance = _distance(picture, contract, is_dark=True)
+    is_ink = distance > contract.ink.threshold
+    return Inked(picture, is_dark, is_ink, _bounds(is_ink), contract.ink)
+
+
+def place_ink(inked: Inked, contract: ImageContract) -> Image.Image:
     """Cut to the ink, scale it to the box, centre it by mass on a blank page.
 
-    Light ink on a dark page is turned round first: the page is what its border shows.
-
     Raises:
-        EmptyDrawing: No pixel differs from the page by more than the threshold.
+        EmptyDrawing: There is none.
     """
-    small, _, at = find_place(picture, contract, ink)
+    small, _, at = find_place(inked, contract)
     page = blank(contract, (contract.size[1], contract.size[0]))
     page.paste(small, at)
     return page
 
 
 def find_place(
-    picture: Image.Image, contract: ImageContract, ink: InkCentring
+    inked: Inked, contract: ImageContract
 ) -> tuple[Image.Image, tuple[int, int, int, int], tuple[int, int]]:
     """The scaled ink, which box of the picture it is, and where it belongs on the new page.
 
     Raises:
         EmptyDrawing: As in ``place_ink``.
     """
-    is_dark, is_ink = _on_page(picture, contract, ink)
-    box = bounds(is_ink)
+    box = inked.box
     if box is None:
         raise EmptyDrawing("the drawing is empty; draw something and send it again")
-    cut = picture if box == (0, 0, *picture.size) else picture.crop(box)
-    cut = ImageChops.invert(cut) if is_dark else cut
-    scale = ink.box_px / max(cut.size)
+    cut = inked.cut(box)
+    scale = inked.centring.box_px / max(cut.size)
     small = cut.resize(
         (max(1, round(cut.width * scale)), max(1, round(cut.height * scale))),
         FILTERS[contract.resize],
     )
     height, width = contract.size
-    mass_x, mass_y = _centre_of_mass(np.asarray(_distance(small, contract)))
+    mass_x, mass_y = _centre_of_mass(_distance(small, contract))
     left = min(max(round(width / 2 - mass_x), 0), width - small.width)
     top = min(max(round(height / 2 - mass_y), 0), height - small.height)
     return small, box, (left, top)
 
 
-def find_ink(
-    picture: Image.Image, contract: ImageContract, ink: InkCentring
-) -> tuple[Image.Image, NDArray[np.bool_]]:
-    """The picture on its page, turned round where that is dark, and ``bool[height, width]``."""
-    is_dark, is_ink = _on_page(picture, contract, ink)
-    return ImageChops.invert(picture) if is_dark else picture, is_ink
-
-
-def _on_page(
-    picture: Image.Image, contract: ImageContract, ink: InkCentring
-) -> tuple[bool, NDArray[np.bool_]]:
-    """Whether the page is dark, and where there is ink on it: ``bool[height, width]``."""
-    distance = np.asarray(_distance(picture, contract))
-    if is_dark := _is_dark(distance):
-        distance = np.asarray(_distance(picture, contract, is_dark=True))
-    return is_dark, distance > ink.threshold
-
-
 def _distance(
     picture: Image.Image, contract: ImageContract, *, is_dark: bool = False
-) -> Image.Image:
-    """How far each pixel is from the background, of its channels the farthest: mode L.
+) -> NDArray[np.uint8]:
+    """How far each pixel is from the page, of its channels the farthest: ``uint8[height, width]``.
 
     Of a dark page, how far what is turned round is.
     """
+    page = [255 - value if is_dark else value for value in contract.background]
+    if len(page) == 1:
+        values = np.asarray(picture, np.uint8)
+        return (
+            ~values
+            if page[0] == 255
+            else np.where(values < page[0], page[0] - values, values - page[0])
+        )
     # One channel after the other: together they take four times the memory.
     bands = (
-        ImageChops.difference(
-            picture.getchannel(index),
-            Image.new("L", picture.size, 255 - value if is_dark else value),
-        )
-        for index, value in enumerate(contract.background)
+        ImageChops.difference(picture.getchannel(index), Image.new("L", picture.size, value))
+        for index, value in enumerate(page)
     )
-    return reduce(ImageChops.lighter, bands)
+    return np.asarray(reduce(ImageChops.lighter, bands))
 
 
 def _is_dark(distance: NDArray[np.uint8]) -> bool:
@@ -99,7 +119,7 @@ def _is_dark(distance: NDArray[np.uint8]) -> bool:
     return bool(edges.max() > _MIDDLE and np.median(edges) > _MIDDLE)
 
 
-def bounds(is_ink: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+def _bounds(is_ink: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
     """Left, top, right and bottom of all ink; None if there is none."""
     rows = np.flatnonzero(is_ink.any(axis=1))
     if not rows.size:

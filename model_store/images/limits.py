@@ -42,6 +42,8 @@ class Still:
         height: In pixels, as stored.
         data: The file, without what is not needed for the pixels.
         orientation: EXIF's word on how to turn what is stored, 1 to 8.
+        plain: Pillow's mode, where the pixels are stored as they are: a byte for each value, row
+            after row, and no colour that means transparency.  Empty of all other files.
     """
 
     format: str
@@ -49,6 +51,7 @@ class Still:
     height: int
     data: bytes
     orientation: int = 1
+    plain: str = ""
 
 
 def check_bytes(data: bytes, limits: ImageLimits) -> None:

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from model_store.contract import ImageContract
 from model_store.images.fitting import shown_by_cut
-from model_store.images.ink import find_place
+from model_store.images.ink import find_ink, find_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,9 @@ def shown_part(picture: Image.Image, contract: ImageContract) -> Part:
         EmptyDrawing: The contract wants ink and there is none.
     """
     height, width = contract.size
-    if contract.ink is not None:
-        small, box, at = find_place(picture, contract, contract.ink)
+    inked = find_ink(picture, contract)
+    if inked is not None:
+        small, box, at = find_place(inked, contract)
         return _around(box, small.size, at, (width, height))
     whole = (0, 0, *picture.size)
     if contract.fit == "stretch":

@@ -28,6 +28,7 @@ _NEEDED = {b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _HEADER_END = 33
 _GREY, _COLOURS, _PALETTE = 0, 2, 3
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_MODES = {_GREY: "L", _COLOURS: "RGB", 6: "RGBA"}
 # Deflate cannot do better: 258 bytes for two bits.
 _BEST_RATIO = 1032
 
@@ -41,7 +42,7 @@ def read_png(data: bytes, limits: ImageLimits) -> Still:
     """
     if data[8:16] != b"\0\0\0\x0dIHDR" or len(data) < _HEADER_END:
         raise cut_short()
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
+    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     check_size(width, height, limits)
     kept, packed_bytes, exif = [data[:_HEADER_END]], 0, b""
     chunks = frames = 0
@@ -63,9 +64,11 @@ def read_png(data: bytes, limits: ImageLimits) -> Still:
     row_bytes = width * depth * _CHANNELS.get(colour, 1) // 8
     if packed_bytes * _BEST_RATIO < row_bytes * height:
         raise cut_short()
-    is_plain = len(kept) == chunks + 1 and not any(chunk[4:8] == b"tRNS" for chunk in kept)
+    has_key = any(chunk[4:8] == b"tRNS" for chunk in kept)
+    whole = data if len(kept) == chunks + 1 and not has_key else b"".join(kept)
+    plain = "" if has_key or interlaced or depth != 8 else _MODES.get(colour, "")
     orientation = read_orientation(exif) if exif else 1
-    return Still("PNG", width, height, data if is_plain else b"".join(kept), orientation)
+    return Still("PNG", width, height, whole, orientation, plain)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

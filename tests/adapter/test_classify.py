@@ -21,7 +21,8 @@ from model_store.errors import (
     ImageTooLarge,
     ServableNotFound,
 )
-from model_store.preprocess import ImageLimits, to_tensor
+from model_store.images.limits import ImageLimits
+from model_store.preprocess import to_tensor
 from model_store.spec import ModelVersion
 from tests.adapter.stores import publish, spec_of, sure_of
 from tests.fakes import FakeModelServer, FakeServable, always

@@ -15,7 +15,7 @@ from adapter.decoding import DecodingRoom
 from adapter.explain import Question, explain
 from adapter.explain_number import explain_number
 from model_store.errors import DeadlineExceeded, InvalidRequest
-from model_store.preprocess import ImageLimits
+from model_store.images.limits import ImageLimits
 from model_store.spec import ModelVersion
 from tests.adapter.stores import publish, spec_of
 from tests.adapter.writing import write

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw, ImageOps
 
 from adapter.ink import Box, find_cells, label_cells
+from model_store.images.ink import find_ink
 from tests.model_store.pictures import DIGIT
 
 
@@ -45,7 +46,7 @@ def test_parts_are_what_a_walk_from_cell_to_cell_reaches(cells):
 def test_ink_is_found_where_it_is_also_light_on_dark(is_dark):
     page = Image.new("L", (300, 200), 255)
     ImageDraw.Draw(page).rectangle((40, 50, 59, 149), fill=0)
-    ink = find_cells(ImageOps.invert(page) if is_dark else page, DIGIT, DIGIT.ink)
+    ink = find_cells(find_ink(ImageOps.invert(page) if is_dark else page, DIGIT))
     rows, columns = ink.cells.shape
     assert ink.to_pixels(Box(0, 0, columns, rows)) == Box(40, 50, 60, 150)
     assert ink.cells.all()
@@ -55,7 +56,7 @@ def test_ink_is_found_where_it_is_also_light_on_dark(is_dark):
 def test_a_large_picture_has_no_more_cells_and_keeps_thin_lines():
     page = Image.new("L", (4000, 3000), 255)
     ImageDraw.Draw(page).line((100, 100, 3900, 2900), fill=0, width=1)
-    ink = find_cells(page, DIGIT, DIGIT.ink)
+    ink = find_cells(find_ink(page, DIGIT))
     assert ink.cells.shape[0] < 250
     assert label_cells(ink.cells)[1] == 1
     whole = ink.to_pixels(Box(0, 0, ink.cells.shape[1], ink.cells.shape[0]))
@@ -65,7 +66,7 @@ def test_a_large_picture_has_no_more_cells_and_keeps_thin_lines():
 
 
 def test_an_empty_page_has_none():
-    assert find_cells(Image.new("L", (50, 50), 255), DIGIT, DIGIT.ink) is None
+    assert find_cells(find_ink(Image.new("L", (50, 50), 255), DIGIT)) is None
 
 
 def test_a_tall_thin_line_takes_no_more_memory_than_its_picture():
@@ -73,7 +74,7 @@ def test_a_tall_thin_line_takes_no_more_memory_than_its_picture():
     ImageDraw.Draw(page).rectangle((1, 5, 2, 65_000), fill=0)
     tracemalloc.start()
     try:
-        ink = find_cells(page, DIGIT, DIGIT.ink)
+        ink = find_cells(find_ink(page, DIGIT))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -14,7 +14,8 @@ from adapter.deadline import Deadline
 from adapter.decoding import DecodingRoom
 from adapter.number import read_number
 from model_store.errors import EmptyDrawing, InvalidRequest
-from model_store.preprocess import ImageLimits, to_tensor
+from model_store.images.limits import ImageLimits
+from model_store.preprocess import to_tensor
 from model_store.spec import ModelVersion
 from tests.adapter.stores import publish, spec_of
 from tests.adapter.writing import write

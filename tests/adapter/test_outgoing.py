@@ -9,7 +9,7 @@ from PIL import Image
 
 from adapter.outgoing import LONGEST_SIDE_PX, to_outgoing
 from model_store.errors import BadImage
-from model_store.preprocess import ImageLimits
+from model_store.images.limits import ImageLimits
 from tests.model_store.pictures import encode, photo, transparent_three
 
 LIMITS = ImageLimits()

@@ -21,8 +21,8 @@ from adapter.decoding import DecodingRoom
 from adapter.ports import ModelServer
 from model_store.contract import ImageContract
 from model_store.digests import digest_folder
+from model_store.images.limits import ImageLimits
 from model_store.manifest import Manifest
-from model_store.preprocess import ImageLimits
 from model_store.spec import DEFAULT_SIGNATURE, Signature, TensorSpec
 from model_store.store import Store
 from tests.adapter.clients.grpc_server import opened

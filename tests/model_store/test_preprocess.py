@@ -13,7 +13,10 @@ from PIL import Image, ImageDraw, ImageOps
 
 from model_store.contract import ImageContract, InkCentring
 from model_store.errors import EmptyDrawing
-from model_store.preprocess import FILTERS, ImageLimits, to_pixels, to_tensor
+from model_store.images.fitting import FILTERS
+from model_store.images.limits import ImageLimits
+from model_store.images.pixels import to_pixels
+from model_store.preprocess import to_tensor
 from tests.model_store.pictures import COLOUR, DIGIT, GREY, encode, photo, three, transparent_three
 
 GOLDEN = Path(__file__).parent / "golden"

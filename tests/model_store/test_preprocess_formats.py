@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model_store.errors import BadImage, ImageTooLarge
-from model_store.preprocess import FORMATS, ImageLimits, to_tensor
+from model_store.images.decoding import FORMATS
+from model_store.images.limits import ImageLimits
+from model_store.preprocess import to_tensor
 from tests.model_store.pictures import (
     COLOUR,
     DIGIT,

@@ -13,7 +13,8 @@ from PIL import Image
 
 from model_store.contract import ImageContract
 from model_store.errors import BadImage, EmptyDrawing, ImageTooLarge
-from model_store.preprocess import ImageLimits, to_tensor
+from model_store.images.limits import ImageLimits
+from model_store.preprocess import to_tensor
 from tests.model_store.images.files import chunk, exif, png
 from tests.model_store.pictures import COLOUR, DIGIT, encode, photo
 

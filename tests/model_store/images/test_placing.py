@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from model_store.contract import ImageContract
 from model_store.errors import EmptyDrawing
+from model_store.images.pixels import to_pixels
 from model_store.images.placing import Part, shown_part
-from model_store.preprocess import to_pixels
 from tests.model_store.pictures import DIGIT
 
 STRETCH = ImageContract(tensor="image", size=(40, 60), background=(0, 0, 255))
