@@ -10,9 +10,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import Empty, SimpleQueue
 
 from adapter.deadline import Deadline
+from adapter.http.line import Line
 from model_store.errors import Overloaded, RateLimited
 
 # Threads of a process beyond those that work: most are for bodies that come slowly.
@@ -33,10 +33,7 @@ class Turns:
             working: How many.
             patience_s: How long a body waits until it may be read.
         """
-        # Tokens in a queue: in C, and so a third of what a Semaphore takes.
-        self._tokens: SimpleQueue[None] = SimpleQueue()
-        for _ in range(working):
-            self._tokens.put(None)
+        self._line = Line(working)
         self._patience_s = patience_s
         self._changed = threading.Condition(threading.Lock())
         self._reading: Counter[str] = Counter()
@@ -78,11 +75,9 @@ class Turns:
         Raises:
             Overloaded: It was not its turn before the deadline.
         """
-        try:
-            self._tokens.get(timeout=deadline.left_s())
-        except Empty as error:
-            raise Overloaded("too many requests at once; try again") from error
+        if not self._line.enter(deadline.left_s()):
+            raise Overloaded("too many requests at once; try again")
         try:
             yield
         finally:
-            self._tokens.put(None)
+            self._line.leave()
