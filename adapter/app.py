@@ -59,9 +59,7 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
         app.register_blueprint(
             to_blueprint(recorded(service, parts.recorder), config.timeout_s, guard, turns)
         )
-    # Feedback that is not kept is not offered to people; programs are told why.
-    shown = [each for each in services if each.name != "feedback" or parts.recorder is not None]
-    app.register_blueprint(pages.build_blueprint(shown))
+    app.register_blueprint(pages.build_blueprint(each for each in services if each.is_shown))
     app.register_blueprint(docs.build_blueprint(services, has_keys=bool(access.key_file)))
     install_error_handlers(app)
     if parts.recorder is not None:

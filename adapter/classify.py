@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter.asking import Asked, ask
+from adapter.asking import Asked, Batch, ask
 from adapter.catalogue import Catalogue
 from adapter.deadline import Deadline
 from adapter.decoding import DecodingRoom
@@ -69,6 +69,12 @@ class Classifier:
             with self.room.take(picture, deadline):
                 return to_tensor(picture, contract, self.room.limits)
 
+        return self.put(name, to_batch, deadline, version)
+
+    def put(
+        self, name: str, to_batch: Batch, deadline: Deadline, version: int | None = None
+    ) -> Asked:
+        """What a model says of the tensor that *to_batch* makes; see ``asking.ask``."""
         return ask(self.catalogue, self.server, name, to_batch, deadline, version=version)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from adapter.asking import Asked, ask
+from adapter.asking import Asked
 from adapter.classify import Classifier, Ranked, is_classifier, rank, scores_of
 from adapter.deadline import Deadline
 from model_store.contract import ImageContract
@@ -146,33 +146,16 @@ def explain(
             plan = _planned(picture, (show or _whole)(picture, contract), contract, question.grid)
         return plan.rows(0)
 
-    first = _ask(classifier, question, to_batch, deadline, question.version)
+    first = classifier.put(question.name, to_batch, deadline, question.version)
     if plan is None:  # an answer without a question
         raise EaselError("nothing was shown")
     scores = [_scores(first)]
     for start in range(plan.rows_a_call, len(plan.windows), plan.rows_a_call):
         batch = plan.rows(start)
         number = first.version.model.number
-        scores.append(_scores(_ask(classifier, question, _always(batch), deadline, number)))
+        scores.append(_scores(classifier.put(question.name, _always(batch), deadline, number)))
     heats = _heats(plan, np.concatenate(scores), first.version.labels, question.label)
     return Explanation(first.version.model, tuple(heats), plan.size)
-
-
-def _ask(
-    classifier: Classifier,
-    question: Question,
-    to_batch: Callable[[ImageContract], NDArray[Any]],
-    deadline: Deadline,
-    version: int | None,
-) -> Asked:
-    return ask(
-        classifier.catalogue,
-        classifier.server,
-        question.name,
-        to_batch,
-        deadline,
-        version=version,
-    )
 
 
 def _always(batch: UInt8) -> Callable[[ImageContract], UInt8]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from adapter.asking import Asked, ask
+from adapter.asking import Asked
 from adapter.classify import Classifier
 from adapter.deadline import Deadline
 from model_store import hand
@@ -60,14 +60,7 @@ def count_fingers(classifier: Classifier, name: str, picture: bytes, deadline: D
     def see(pixels: UInt8) -> Seen:
         # All looks are by the version that had the first.
         version = answered[0].version.model.number if answered else None
-        asked = ask(
-            classifier.catalogue,
-            classifier.server,
-            name,
-            lambda wanted: _fitted(pixels, wanted),
-            deadline,
-            version=version,
-        )
+        asked = classifier.put(name, lambda wanted: _fitted(pixels, wanted), deadline, version)
         answered.append(asked)
         return _to_seen(asked, size_px)
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter.asking import ask
 from adapter.classify import Classification, Classifier, Ranked, rank, scores_of
 from adapter.cutting import best_way, line_height
 from adapter.deadline import Deadline
@@ -82,7 +81,7 @@ def read_number(
                 return to_pixels(drawn, contract, inked)[np.newaxis]
             return _rows(layout, contract)
 
-    asked = ask(classifier.catalogue, classifier.server, name, to_batch, deadline)
+    asked = classifier.put(name, to_batch, deadline)
     scores = scores_of(asked)
     model, labels = asked.version.model, asked.version.labels
     if layout is None:

@@ -16,7 +16,7 @@ from export.graph.checks import check
 from export.graph.session import open_session, run
 from export.graph.structure import signature_of
 from export.kinds import KINDS, SAVED_MODEL
-from export.sources.source import GRAPH_FILE, Options
+from export.sources.source import GRAPH_FILE, WEIGHTS_FILE, Options
 from export.tensors import Tensors
 from export.wire import Wire
 from export.workshop.client import Environment, HeldSource, held_source
@@ -25,7 +25,6 @@ from model_store.spec import Signature
 
 # Beyond this a protobuf message cannot be written; the weights then lie beside the graph.
 _MAX_GRAPH_BYTES = 1_900_000_000
-_WEIGHTS_FILE = "model.onnx.data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +139,4 @@ def _take(made: Path, folder: Path) -> None:
 
 def _save(model: onnx.ModelProto, folder: Path) -> None:
     is_large = model.ByteSize() > _MAX_GRAPH_BYTES
-    onnx.save(model, folder / GRAPH_FILE, save_as_external_data=is_large, location=_WEIGHTS_FILE)
+    onnx.save(model, folder / GRAPH_FILE, save_as_external_data=is_large, location=WEIGHTS_FILE)

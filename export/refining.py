@@ -15,7 +15,7 @@ from export.graph.trials import FLOAT, OPTIMIZED, Choice, Evidence
 from export.parity.tolerance import LOOSE, STANDARD
 from export.proving import Held, Proven, prove
 from export.request import ExportRequest
-from export.sources.source import GRAPH_FILE
+from export.sources.source import GRAPH_FILE, WEIGHTS_FILE
 
 
 def refine(
@@ -55,8 +55,7 @@ def refine(
         better = opened_onnx(choice.path, first.signatures, first.notes)
         again = prove(request, held, better, tolerances)
         graph = shutil.copyfile(choice.path, folder / GRAPH_FILE)
-        for weights in folder.glob(f"{GRAPH_FILE}.data"):  # of the float graph
-            weights.unlink()
+        (folder / WEIGHTS_FILE).unlink(missing_ok=True)  # of the float graph
     return replace(again, candidate=replace(better, graph=graph)), replace(choice, path=graph)
 
 

@@ -99,7 +99,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A named group of operations, which can run alone."""
+    """A named group of operations, which can run alone.
+
+    Attributes:
+        name: What it is called.
+        operations: What can be asked.
+        is_shown: Whether people are offered it on the page; programs are told why not.
+    """
 
     name: str
     operations: tuple[Operation, ...]
+    is_shown: bool = True

@@ -80,7 +80,7 @@ def build(parts: Parts) -> Service:
         options=Correction,
         scope="feedback",
     )
-    return Service("feedback", (operation,))
+    return Service("feedback", (operation,), is_shown=parts.recorder is not None)
 
 
 def correct(parts: Parts, limit: Rates, asked: Asked[Correction]) -> Noted:

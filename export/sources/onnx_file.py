@@ -19,7 +19,7 @@ from onnx import version_converter
 from onnx.reference import ReferenceEvaluator
 
 from export.sources.onnx_values import from_ort, spec_of, to_ort
-from export.sources.source import GRAPH_FILE, Description, Options, Prelude
+from export.sources.source import GRAPH_FILE, WEIGHTS_FILE, Description, Options, Prelude
 from export.tensors import Tensors
 from model_store.errors import ExportRefused
 from model_store.spec import DEFAULT_SIGNATURE, Signature
@@ -27,7 +27,6 @@ from model_store.spec import DEFAULT_SIGNATURE, Signature
 OPSET = 18
 OLDEST_OPSET = 13  # before it quantising, and much of what is understood today, differs
 IR_VERSION = 10
-WEIGHTS_FILE = "model.onnx.data"
 _LARGEST_BYTES = 1_900_000_000  # protobuf's messages end at 2 GiB
 _OWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 

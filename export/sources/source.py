@@ -16,6 +16,8 @@ from export.tensors import Tensors
 from model_store.spec import Signature
 
 GRAPH_FILE = "model.onnx"
+# Beside it, where the weights are too many for one file.
+WEIGHTS_FILE = f"{GRAPH_FILE}.data"
 
 
 @dataclass(frozen=True, slots=True)
