@@ -60,7 +60,7 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
             to_blueprint(recorded(service, parts.recorder), config.timeout_s, guard, turns)
         )
     app.register_blueprint(pages.build_blueprint(each for each in services if each.is_shown))
-    app.register_blueprint(docs.build_blueprint(services, has_keys=bool(access.key_file)))
+    app.register_blueprint(docs.build_blueprint(services, guard))
     install_error_handlers(app)
     if parts.recorder is not None:
         metrics.registry.register(parts.recorder.counter)

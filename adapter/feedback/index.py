@@ -48,7 +48,9 @@ class IndexWriter:
             raise
 
     def add(self, records: Iterable[Record]) -> None:
-        """Remember who answered; of two answers to one request id the later counts.
+        """Remember who answered; of two answers to one request id the first counts.
+
+        Ids are the callers': nobody makes another's answer theirs by sending its id.
 
         Raises:
             sqlite3.Error: It cannot be written.
@@ -58,7 +60,7 @@ class IndexWriter:
             for record in records
         ]
         with self._database:
-            self._database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", rows)
 
     def forget(self, before: float) -> None:
         """Delete what was answered before that time, in seconds since 1970.

@@ -1,8 +1,9 @@
 """Where answers and feedback are handed in; a thread of the process writes them down.
 
-Handing in costs a hash, and a place in a queue where the request is sampled.  The thread
-begins with the first request that a process sees, because WSGI servers fork, and ends with
-the process, when all that was handed in is on the disk.
+Handing in costs a hash, and where the request is sampled a place in a queue, which is as
+large as picture and answer.  The thread begins with the first request that a process sees,
+because WSGI servers fork, and ends with the process, when all that was handed in is on the
+disk.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Thread
 
+import msgspec
+
 from adapter.config import FeedbackConfig
 from adapter.feedback.folder import Finish, rename
 from adapter.feedback.index import find_answer
@@ -27,8 +30,10 @@ from adapter.per_process import PerProcess
 from model_store.errors import InvalidRequest, Overloaded
 from model_store.spec import ModelVersion
 
-# A record's own size in memory, beside its picture: the answer with its labels, mostly.
+# A record's own size in memory, beside its picture and its answer.
 _RECORD_BYTES = 4096
+# A number is 32 bytes in a list, and up to 20 in JSON.
+_OBJECTS_TO_TEXT = 2
 # A server gives its workers ten seconds to end.
 _CLOSE_S = 8.0
 _SETTLE_S = 1.0
@@ -79,7 +84,7 @@ class Recorder:
     def log(self, answered: Answered) -> None:
         """Keep an answered request, if it is sampled and there is room."""
         if self.is_sampled(answered.request_id):
-            self._put(answered, len(answered.picture))
+            self._put(answered, len(answered.picture) + _weight(answered.answer))
 
     def note(self, feedback: Record) -> None:
         """Keep what somebody says is right.
@@ -140,6 +145,11 @@ class Recorder:
         # Runs at the end of multiprocessing's processes too, whose atexit does not.
         running.finalizer = Finalize(None, self.close, exitpriority=10)
         return running
+
+
+def _weight(answer: msgspec.Struct) -> int:
+    """About how many bytes an answer takes: a model may give 200,000 numbers."""
+    return _OBJECTS_TO_TEXT * len(msgspec.json.encode(answer))
 
 
 def build_recorder(config: FeedbackConfig) -> Recorder | None:

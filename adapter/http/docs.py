@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request, send_from_directory
 from msgspec.json import encode
 
 from adapter.fresh import Fresh
+from adapter.http.guard import KEY_HEADER, Guard
 from adapter.http.openapi import document
 from adapter.http.operations import Service
 from adapter.http.policies import protect_page
@@ -21,21 +22,25 @@ from model_store.errors import ServableNotFound
 _ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
-def build_blueprint(services: Sequence[Service], *, has_keys: bool) -> Blueprint:
-    """The document of *services*, and the page that shows it."""
+def build_blueprint(services: Sequence[Service], guard: Guard) -> Blueprint:
+    """The document of *services*, as much of it as *guard* allows, and the page that shows it."""
     blueprint = Blueprint("docs", __name__)
     folder = str(files("flask_swagger_ui") / "dist")
 
     # Made anew, because the store may have got another model, and takes some 20 ms.  By where
-    # the application is mounted, which is the operator's choice: there are few.
-    @lru_cache(maxsize=16)
-    def written(root: str) -> Fresh[bytes]:
-        return Fresh(lambda: encode(document(services, has_keys=has_keys, root=root)))
+    # the application is mounted, which is the operator's choice, and by scopes: there are few.
+    @lru_cache(maxsize=64)
+    def written(root: str, scopes: frozenset[str]) -> Fresh[bytes]:
+        has_keys = guard.keys is not None
+        return Fresh(lambda: encode(document(services, scopes, has_keys=has_keys, root=root)))
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
-        text = written(request.script_root or "/").get()
-        return Response(text, content_type="application/json")
+        text = written(request.script_root or "/", guard.scopes(request.environ)).get()
+        response = Response(text, content_type="application/json")
+        if guard.keys is not None:
+            response.vary.update(("Authorization", KEY_HEADER))
+        return response
 
     @blueprint.get("/docs")
     def docs() -> Response:

@@ -62,6 +62,16 @@ class Guard:
         if self.rates is not None and scope != "ops":
             note.allowance = self.rates.count(counted_as(note.caller))
 
+    def scopes(self, environ: WSGIEnvironment) -> frozenset[str]:
+        """What the caller may do; a key that is none of ours allows no more than none."""
+        if self.keys is None:
+            return frozenset(SCOPES)
+        try:
+            key = _ring(self.keys).find(_sent_key(environ) or "")
+        except (Unauthenticated, ServiceUnavailable):
+            key = None
+        return self.open_scopes.union(key.scopes if key is not None else ())
+
     def _holder(self, environ: WSGIEnvironment, keys: KeyFile, scope: Scope) -> str:
         """Whose key came along; empty where none did, and none is needed for *scope*."""
         text = _sent_key(environ)

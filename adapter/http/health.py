@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,11 +12,15 @@ import msgspec
 from flask import Response
 
 from adapter.cloud.calling import NOT_ASKED, OK
+from adapter.fresh import Fresh
 from adapter.http.answers import RETRY_AFTER_S
 from adapter.http.operations import Operation, Service
 from adapter.parts import Parts
+from adapter.ports import ModelServer
 
 _READY_TIMEOUT_S = 1.0
+# So short that nobody who waits for us to be ready waits longer.
+_FRESH_S = 0.25
 # Left alone because of what it did before; or what was asked was wrong.
 _SAYS_NOTHING = (NOT_ASKED, "refused")
 
@@ -38,8 +43,12 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     degraded: tuple[str, ...] = ()
 
 
-def build(parts: Parts) -> Service:
-    """The two questions that balancers and operators ask; nobody needs a key for them."""
+def build(parts: Parts, clock: Callable[[], float] = time.monotonic) -> Service:
+    """The two questions that balancers and operators ask; nobody needs a key for them.
+
+    The model servers are not asked again within a moment, on *clock*, that anybody may ask us.
+    """
+    servers = Fresh(lambda: _silent(parts.server), clock, fresh_s=_FRESH_S)
     failed: dict[str, bool] = {}
 
     def hear(name: str, outcome: str, _: float) -> None:
@@ -62,7 +71,7 @@ def build(parts: Parts) -> Service:
         path="/readyz",
         name="ready",
         summary="Whether requests can be answered, and who is missing if not",
-        handle=lambda _: _answer_ready(parts, failed),
+        handle=lambda _: _answer_ready(servers.get(), parts, failed),
         answer=Readiness,
         scope=None,
         example=Readiness("ok"),
@@ -71,8 +80,11 @@ def build(parts: Parts) -> Service:
     return Service("health", (live, ready))
 
 
-def _answer_ready(parts: Parts, failed: Mapping[str, bool]) -> Readiness | Response:
-    missing = tuple(_missing(parts))
+def _answer_ready(
+    silent: tuple[str, ...], parts: Parts, failed: Mapping[str, bool]
+) -> Readiness | Response:
+    is_readable = _is_readable(parts.settings.adapter.store)
+    missing = silent if is_readable else (*silent, "model store")
     degraded = tuple(sorted(name for name, has_failed in failed.items() if has_failed))
     if not missing:
         return Readiness("degraded" if degraded else "ok", degraded=degraded)
@@ -82,11 +94,9 @@ def _answer_ready(parts: Parts, failed: Mapping[str, bool]) -> Readiness | Respo
     return response
 
 
-def _missing(parts: Parts) -> Iterator[str]:
-    servers = parts.server.health(timeout_s=_READY_TIMEOUT_S)
-    yield from (name for name, complaint in servers.items() if complaint is not None)
-    if not _is_readable(parts.settings.adapter.store):
-        yield "model store"
+def _silent(server: ModelServer) -> tuple[str, ...]:
+    found = server.health(timeout_s=_READY_TIMEOUT_S)
+    return tuple(name for name, complaint in found.items() if complaint is not None)
 
 
 def _is_readable(folder: Path) -> bool:

@@ -7,7 +7,7 @@ header or a picture is sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import version
 
 import msgspec
@@ -26,17 +26,24 @@ Send a picture as JSON (`base64_drawing`: a data URL or bare base64), as a form 
 or as the body itself. Every failure is one JSON shape: `error.message` says to developers
 what to do, `msg` to people, in English or Korean as `Accept-Language` asks.
 """
+_WITH_A_KEY = """
+A key is needed for most of it, and this document names the models of the store to those who
+send one that may ask them; `GET /api/models` does too.
+"""
 
 
-def document(services: Iterable[Service], *, has_keys: bool, root: str = "/") -> Json:
+def document(
+    services: Iterable[Service], scopes: Collection[str], *, has_keys: bool, root: str = "/"
+) -> Json:
     """The document of *services* as they are now.
 
     Args:
         services: What is offered.
+        scopes: What the reader may do: the models of the store are named to those who may ask them.
         has_keys: Whether callers must say who they are.
         root: Where the application is mounted.
     """
-    listed = [(service, each) for service in services for each in _expanded(service)]
+    listed = [(service, each) for service in services for each in _expanded(service, scopes)]
     schemas = _Schemas([operation for _, operation in listed])
     paths: dict[str, Json] = {}
     for service, operation in listed:
@@ -44,6 +51,7 @@ def document(services: Iterable[Service], *, has_keys: bool, root: str = "/") ->
         item[operation.method.lower()] = _described(operation, service, schemas, has_keys=has_keys)
         if operation.takes is Takes.PICTURE:
             item.setdefault("get", parts.use_post(operation.name, service.name))
+    about = _ABOUT + _WITH_A_KEY if has_keys else _ABOUT
     components: Json = {
         "schemas": schemas.components,
         "responses": parts.FAILURES,
@@ -54,7 +62,7 @@ def document(services: Iterable[Service], *, has_keys: bool, root: str = "/") ->
         components["securitySchemes"] = parts.SECURITY_SCHEMES
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Easel", "version": version("easel"), "description": _ABOUT},
+        "info": {"title": "Easel", "version": version("easel"), "description": about},
         "servers": [{"url": root}],
         "tags": [{"name": name} for name in dict.fromkeys(each.name for each, _ in listed)],
         "paths": paths,
@@ -62,10 +70,11 @@ def document(services: Iterable[Service], *, has_keys: bool, root: str = "/") ->
     }
 
 
-def _expanded(service: Service) -> Iterator[Operation]:
+def _expanded(service: Service, scopes: Collection[str]) -> Iterator[Operation]:
     for operation in service.operations:
         yield operation
-        yield from operation.instances()
+        if operation.scope is None or operation.scope in scopes:
+            yield from operation.instances()
 
 
 class _Schemas:

@@ -294,7 +294,8 @@ def test_live_while_the_process_answers_and_ready_while_the_server_does(config, 
     assert client.get("/readyz").get_json() == {"status": "ok"}
     server.failure = errors.ServerUnreachable("down")
     assert client.get("/healthz").status_code == 200
-    response = client.get("/readyz")
+    # Another application: this one knows the answer for a moment.
+    response = client_over(config, server).get("/readyz")
     assert response.status_code == 503
     assert response.get_json() == {"status": "not ready", "missing": ["model server"]}
     assert int(response.headers["Retry-After"]) > 0

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from adapter.config import FeedbackConfig
@@ -15,7 +16,7 @@ from adapter.feedback.recorder import Recorder, build_recorder
 from adapter.feedback.records import encode_line
 from model_store.errors import InvalidRequest, Overloaded
 from model_store.spec import ModelVersion
-from tests.adapter.feedback.logs import WHEN, answered, record
+from tests.adapter.feedback.logs import WHEN, Answer, answered, record
 
 
 class Clock:
@@ -136,6 +137,14 @@ def test_more_than_may_wait_is_dropped_and_counted_and_feedback_is_refused(open_
     assert (recorder.counts.dropped, recorder.counts.written) == (2, 1)
 
 
+def test_a_large_answer_takes_its_room_as_a_large_picture_does(open_recorder):
+    recorder = open_recorder(queue_bytes=5000)
+    recorder.log(answered("large", label="x" * 5000))
+    recorder.log(answered("small"))
+    assert recorder.settle()
+    assert (recorder.counts.dropped, recorder.counts.written) == (1, 1)
+
+
 def test_a_loss_is_told_once_without_anything_of_the_records(open_recorder, clock, caplog):
     recorder = open_recorder(queue_bytes=5000)
     for _ in range(9):
@@ -205,6 +214,16 @@ def test_an_answer_is_found_by_its_id_in_another_process_too(open_recorder):
     first.log(answered("r1"))
     first.settle()
     assert second.find("r1") == ModelVersion("numbers", 1)
+
+
+def test_nobody_makes_anothers_answer_theirs_by_sending_its_id(open_recorder):
+    recorder = open_recorder()
+    recorder.log(answered("r1"))
+    recorder.settle()
+    theirs = Answer("3", {"name": "doodles", "version": 7})
+    recorder.log(msgspec.structs.replace(answered("r1"), answer=theirs))
+    recorder.settle()
+    assert recorder.find("r1") == ModelVersion("numbers", 1)
 
 
 def test_a_damaged_index_costs_the_index_only(open_recorder, config, caplog):

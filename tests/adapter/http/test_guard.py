@@ -98,6 +98,29 @@ def test_the_document_says_whether_keys_are_needed(store, keys):
     assert "security" not in document["paths"]["/healthz"]["get"]
 
 
+def test_the_document_names_models_to_those_alone_who_may_ask_them(store, keys):
+    path, shop, watch = keys
+
+    def answer(headers=(), **access):
+        return application(store, **access).get("/openapi.json", headers=dict(headers))
+
+    def is_named(*args, **access):
+        return "/api/models/numbers" in answer(*args, **access).get_json()["paths"]
+
+    assert is_named()
+    assert not is_named(key_file=path)
+    assert not is_named({"X-Api-Key": watch}, key_file=path)
+    assert not is_named({"Authorization": "Basic eDp5"}, key_file=path)
+    assert is_named({"X-Api-Key": shop}, key_file=path)
+    assert is_named({"Authorization": f"Bearer {shop}"}, key_file=path)
+    assert is_named(key_file=path, open_scopes=("predict",))
+    assert not is_named(key_file="/nowhere/keys.json")
+    shown = answer(key_file=path)
+    assert "numbers/1" not in shown.text
+    assert "/api/models/{name}" in shown.get_json()["paths"]
+    assert "X-Api-Key" in shown.headers["Vary"]
+
+
 def test_a_caller_is_told_what_is_left_and_when_it_is_too_much(store):
     client = application(store, rate_limit="2/minute")
     first = post(client)

@@ -8,6 +8,7 @@ import pytest
 
 from adapter.app import create_app
 from adapter.config import AdapterConfig, Settings
+from adapter.http import health
 from adapter.wiring import build_parts
 from tests.fakes import FakeModelServer
 
@@ -35,6 +36,17 @@ def test_each_server_that_is_needed_is_missing_by_its_name(tmp_path):
     assert answer.status_code == 503
     assert answer.get_json() == {"status": "not ready", "missing": ["doodles"]}
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_whoever_asks_often_is_answered_by_what_the_servers_said_a_moment_ago(tmp_path):
+    server, now = TwoServers(state={"numbers": None}), 0.0
+    parts = build_parts(Settings(AdapterConfig(store=tmp_path)), server)
+    _, ready = health.build(parts, lambda: now).operations
+    assert ready.handle(None).status == "ok"
+    server.state = {"numbers": "no"}
+    assert ready.handle(None).status == "ok"
+    now += 1.0
+    assert ready.handle(None).status_code == 503
 
 
 def test_a_store_that_cannot_be_read_is_missing(parts):
