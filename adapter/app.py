@@ -18,7 +18,6 @@ from adapter.http.metrics import Metrics
 from adapter.http.operations import Service
 from adapter.http.policies import Policies
 from adapter.http.recording import recorded
-from adapter.http.turns import Turns
 from adapter.parts import Parts
 from adapter.services import SERVICES, check_services, ops
 
@@ -54,10 +53,10 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
         health.build(parts),
         scrape.build(metrics),
     )
-    guard, turns = read_guard(access), Turns(config.threads)
+    guard = read_guard(access)
     for service in services:
         app.register_blueprint(
-            to_blueprint(recorded(service, parts.recorder), config.timeout_s, guard, turns)
+            to_blueprint(recorded(service, parts.recorder), config.timeout_s, guard, parts.turns)
         )
     app.register_blueprint(pages.build_blueprint(each for each in services if each.is_shown))
     app.register_blueprint(docs.build_blueprint(services, guard))

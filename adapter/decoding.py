@@ -6,8 +6,8 @@ A picture at the pixel limit takes up to 250 MB while it is decoded and composed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock, Semaphore
 
@@ -22,9 +22,15 @@ LARGE_PX = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class DecodingRoom:
-    """Room for ``AT_ONCE`` pictures of a process, of which one may be large."""
+    """Room for ``AT_ONCE`` pictures of a process, of which one may be large.
+
+    Attributes:
+        limits: What pictures may be.
+        resting: Entered while a large picture waits for another one, so that others may work.
+    """
 
     limits: ImageLimits
+    resting: Callable[[], AbstractContextManager[None]] = nullcontext
     _any: Semaphore = field(default_factory=lambda: Semaphore(AT_ONCE))
     _large: Lock = field(default_factory=Lock)
 
@@ -41,9 +47,16 @@ class DecodingRoom:
         with ExitStack() as held:
             # Large ones wait outside, so that the small ones pass them.
             if still.width * still.height > LARGE_PX:
-                _enter(self._large, held, deadline)
+                self._enter_large(held, deadline)
             _enter(self._any, held, deadline)
             yield
+
+    def _enter_large(self, held: ExitStack, deadline: Deadline) -> None:
+        if self._large.acquire(blocking=False):
+            held.callback(self._large.release)
+            return
+        with self.resting():
+            _enter(self._large, held, deadline)
 
 
 def _enter(door: Lock | Semaphore, held: ExitStack, deadline: Deadline) -> None:

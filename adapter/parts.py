@@ -9,6 +9,7 @@ from adapter.classify import Classifier
 from adapter.cloud.calling import Watch
 from adapter.config import Settings
 from adapter.feedback.recorder import Recorder
+from adapter.http.turns import Turns
 from adapter.ports import ModelServer
 from adapter.speech.saying import Saying
 from adapter.web_detection import WebDetector
@@ -23,6 +24,7 @@ class Parts:
         catalogue: What the store says about models.
         server: Runs them.
         classifier: Pictures to labels, with both.
+        turns: Who reads and who works at a time.
         recorder: The request log; None where it is off.
         vision: Looks for pictures in the web; None where nobody does.
         speech: Who can speak.
@@ -33,6 +35,7 @@ class Parts:
     catalogue: Catalogue
     server: ModelServer
     classifier: Classifier
+    turns: Turns
     recorder: Recorder | None = None
     vision: WebDetector | None = None
     speech: Saying = field(default_factory=lambda: Saying(None, None))

@@ -12,6 +12,7 @@ from adapter.cloud.opening import open_detector, open_speaker
 from adapter.config import AdapterConfig, Settings, SpeechConfig
 from adapter.decoding import DecodingRoom
 from adapter.feedback.recorder import build_recorder
+from adapter.http.turns import Turns
 from adapter.parts import Parts
 from adapter.ports import ModelServer
 from adapter.speech import local
@@ -43,12 +44,13 @@ def build_parts(
     chosen = server or open_model_server(adapter)
     catalogue = catalogue or Catalogue(adapter.store)
     limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
-    classifier = Classifier(catalogue, chosen, DecodingRoom(limits))
+    turns = Turns(adapter.threads)
+    classifier = Classifier(catalogue, chosen, DecodingRoom(limits, turns.resting))
     recorder = build_recorder(settings.feedback)
     google, outside = settings.google, Watch()
     speech = Saying(open_speaker(google, credentials, outside), open_local_speaker(settings.speech))
     vision = open_detector(google, credentials, outside)
-    return Parts(settings, catalogue, chosen, classifier, recorder, vision, speech, outside)
+    return Parts(settings, catalogue, chosen, classifier, turns, recorder, vision, speech, outside)
 
 
 def close_parts(parts: Parts) -> None:

@@ -26,7 +26,7 @@ class Line:
     def enter(self, timeout_s: float) -> bool:
         """Whether there was a place within *timeout_s*; who has one must ``leave``."""
         with self._changing:
-            if self._free:
+            if self._free > 0:
                 self._free -= 1
                 return True
             mine = threading.Lock()
@@ -40,10 +40,15 @@ class Line:
             self._waiting.remove(mine)
             return False
 
+    def come_back(self) -> None:
+        """Enter without waiting, who has been in: one more of those who leave is not replaced."""
+        with self._changing:
+            self._free -= 1
+
     def leave(self) -> None:
         """Give the place up."""
         with self._changing:
-            if self._waiting:
+            if self._waiting and self._free >= 0:
                 self._waiting.popleft().release()
             else:
                 self._free += 1

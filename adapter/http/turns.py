@@ -81,3 +81,12 @@ class Turns:
             yield
         finally:
             self._line.leave()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """While one whose turn it is waits for something else, others may work."""
+        self._line.leave()
+        try:
+            yield
+        finally:
+            self._line.come_back()

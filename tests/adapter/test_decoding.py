@@ -10,6 +10,7 @@ from PIL import Image
 
 from adapter.deadline import Deadline
 from adapter.decoding import AT_ONCE, LARGE_PX, DecodingRoom
+from adapter.http.turns import Turns
 from model_store.errors import BadImage, ImageTooLarge, Overloaded
 from model_store.images.limits import ImageLimits
 from tests.model_store.pictures import encode, png_claiming, three
@@ -43,6 +44,27 @@ def test_a_large_picture_waits_for_another_and_small_ones_pass_it():
                 assert not had.is_set()
     waiting.join(30)
     assert had.is_set()
+
+
+def test_a_large_picture_that_waits_leaves_its_turn_to_work_to_others():
+    turns, begun = Turns(1), threading.Event()
+    room = DecodingRoom(ImageLimits(), turns.resting)
+
+    def work() -> None:
+        with turns.working(LONG):
+            begun.set()
+            with room.take(LARGE, LONG):
+                pass
+
+    waiting = threading.Thread(target=work)
+    with room.take(LARGE, LONG):
+        waiting.start()
+        begun.wait(30)
+        with turns.working(Deadline.after(30)), room.take(SMALL, LONG):
+            pass
+    waiting.join(30)
+    with turns.working(LONG), pytest.raises(Overloaded), turns.working(Deadline.after(0.01)):
+        pass
 
 
 def test_there_is_room_for_so_many_and_no_more():

@@ -30,6 +30,11 @@ def test_model_servers_that_cannot_be_are_told_at_once(changes, remedy):
         parts_of(**changes)
 
 
+def test_pictures_wait_for_room_without_the_turn_to_work():
+    parts = parts_of()
+    assert parts.classifier.room.resting == parts.turns.resting
+
+
 def test_model_servers_are_named_in_a_file_or_in_one_variable(tmp_path):
     path = tmp_path / "easel.toml"
     path.write_text('[adapter]\nmodel_servers = ["a=oip://b:1;c:2", "d=torchserve://e:3"]\n')

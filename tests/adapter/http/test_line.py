@@ -67,3 +67,21 @@ def test_who_has_just_left_does_not_pass_who_waits():
     may_leave.set()
     waiting.join(_PATIENCE_S)
     assert line.enter(0)
+
+
+def test_who_comes_back_is_in_at_once_and_then_two_must_leave_before_another_is_let_in():
+    line = Line(1)
+    assert line.enter(0)
+    line.leave()
+    assert line.enter(0)
+    line.come_back()
+    waiting = threading.Thread(target=line.enter, args=(_PATIENCE_S,))
+    waiting.start()
+    wait_until_waiting(line, 1)
+    line.leave()
+    assert len(line) == 1
+    line.leave()
+    waiting.join(_PATIENCE_S)
+    assert not len(line)
+    line.leave()
+    assert [line.enter(0.01) for _ in range(2)] == [True, False]

@@ -41,6 +41,17 @@ def test_a_body_that_failed_gives_its_place_back():
             raise ZeroDivisionError
 
 
+def test_one_that_rests_leaves_its_turn_and_has_it_again():
+    turns = Turns(1)
+    with turns.working(Deadline.after(1)):
+        with pytest.raises(ZeroDivisionError), turns.resting():
+            with turns.working(Deadline.after(1)):
+                pass
+            raise ZeroDivisionError
+        with pytest.raises(Overloaded), turns.working(Deadline.after(0.01)):
+            pass
+
+
 def test_work_waits_for_its_turn_until_its_deadline():
     turns = Turns(1)
     with turns.working(Deadline.after(1)):
