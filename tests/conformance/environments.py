@@ -16,14 +16,15 @@ HERE = Path(__file__).parent
 def run_in(environment: str, script: str, *arguments: str, text: str | None = None) -> str:
     """Run one of the scripts in ``clients/`` in a client's environment; what it prints."""
     done = subprocess.run(
-        [_python(environment), str(HERE / "clients" / script), *arguments],
+        [python_of(environment), str(HERE / "clients" / script), *arguments],
         input=text, capture_output=True, text=True, timeout=170, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def _python(environment: str) -> str:
+def python_of(environment: str) -> str:
+    """The Python of a client's environment; without one the test is skipped."""
     variable = f"EASEL_{environment.upper()}_PYTHON"
     default = ROOT / f".venv-{environment}-client" / "bin" / "python"
     python = os.environ.get(variable, str(default))
@@ -36,6 +37,6 @@ def version_in(environment: str, distribution: str) -> str:
     """The version of a distribution that is installed in a client's environment."""
     code = f"from importlib.metadata import version; print(version({distribution!r}))"
     done = subprocess.run(
-        [_python(environment), "-c", code], capture_output=True, text=True, check=True
+        [python_of(environment), "-c", code], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()

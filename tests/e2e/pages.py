@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,11 +89,13 @@ def open_browser(chromium: str, *flags: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def serving(store: Path = BUNDLED_STORE, *flags: str) -> Iterator[str]:
+def serving(
+    store: Path = BUNDLED_STORE, *flags: str, env: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """The address of the pages, with an adapter and a model server of their own."""
     ports = {name: str(free_port()) for name in ("--port", "--grpc-port", "--rest-port")}
     arguments = [text for pair in ports.items() for text in pair]
-    with easel("up", "--store", str(store), *arguments, *flags) as process:
+    with easel("up", "--store", str(store), *arguments, *flags, env=env) as process:
         read_until(process, "Easel is ready")
         yield f"http://127.0.0.1:{ports['--port']}/"
 

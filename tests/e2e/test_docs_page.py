@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.pages import fits, new_page
-from tests.support import BUNDLED_STORE, easel, easel_command, free_port, read_until
+from tests.e2e.pages import fits, new_page, serving
+from tests.support import easel_command
 
 pytestmark = pytest.mark.browser
 
@@ -28,12 +27,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture(scope="module")
 def address(keys: tuple[Path, str]) -> Iterator[str]:
-    ports = {name: str(free_port()) for name in ("--port", "--grpc-port", "--rest-port")}
-    arguments = [text for pair in ports.items() for text in pair]
-    env = {**os.environ, "EASEL_ACCESS_KEY_FILE": str(keys[0])}
-    with easel("up", "--store", str(BUNDLED_STORE), *arguments, env=env) as process:
-        read_until(process, "Easel is ready")
-        yield f"http://127.0.0.1:{ports['--port']}/"
+    with serving(env={"EASEL_ACCESS_KEY_FILE": str(keys[0])}) as address:
+        yield address
 
 
 def test_a_reader_gives_a_key_and_tries_the_example(

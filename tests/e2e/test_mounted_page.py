@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.test_page import STROKES, draw
+from tests.e2e.pages import STROKES, draw
 from tests.examples.conftest import GUNICORN
 from tests.examples.servers import Example, running
 

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from export.recipes import classifier, doodles
+from tests.e2e.pages import serving
 from tests.e2e.test_up import post
-from tests.support import ROOT, easel, free_port, read_until
+from tests.support import ROOT
 
 HELD_OUT = ROOT / "tests" / "export" / "recipes" / "held_out.npz"
 # The adapter's service asks for the model of this name.
@@ -45,11 +46,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(store: Path) -> Iterator[str]:
-    port = free_port()
-    ports = ("--port", str(port), "--grpc-port", str(free_port()), "--rest-port", str(free_port()))
-    with easel("up", "--store", str(store), *ports) as process:
-        read_until(process, "Easel is ready")
-        yield f"http://127.0.0.1:{port}"
+    with serving(store) as address:
+        yield address
 
 
 def as_url(page: Image.Image) -> str:
@@ -74,7 +72,7 @@ def test_drawings_that_it_has_never_seen_come_back_with_their_names(address: str
     labels = []
     for image in images:
         body = {"base64_drawing": as_url(doodles.as_page(image))}
-        status, answer, _ = post(f"{address}/api/models/{NAME}?top_k=24", body)
+        status, answer, _ = post(f"{address}api/models/{NAME}?top_k=24", body)
         assert status == 200, answer
         assert len(answer["predictions"]) == len(classifier.CLASSES)  # type: ignore[arg-type]
         labels.append(answer["label"])

@@ -7,23 +7,14 @@ import json
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis import GenerationMode, checks
-from schemathesis.specs.openapi import checks as openapi_checks
+from schemathesis import GenerationMode
 
 from serving.api.json_text import dump_json
 from serving.api.openapi import document, operations
 from serving.services import oip_http
+from tests.described import CHECKS
 from tests.serving.transport.apps import ask
 from tests.support import BUNDLED_STORE, RunningServer, running_server
-
-# What it makes of every answer; refusing what the document does not forbid is allowed.
-CHECKS = [
-    checks.not_a_server_error,
-    openapi_checks.status_code_conformance,
-    openapi_checks.content_type_conformance,
-    openapi_checks.response_headers_conformance,
-    openapi_checks.response_schema_conformance,
-]
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.adapter.clients import sums
 from tests.adapter.clients.grpc_server import opened
+from tests.conformance.environments import python_of
 from tests.conformance.triton_server import CannotRun as NoTriton
 from tests.conformance.triton_server import triton_server
-from tests.support import ROOT, free_port, running_server
+from tests.support import free_port, running_server
 from tests.torchserve_server import CannotRun as NoTorchServe
 from tests.torchserve_server import torchserve as torchserve_server
 
@@ -36,10 +35,7 @@ def triton_sums(tmp_path_factory):
 @pytest.fixture(scope="session")
 def kserve_sums(tmp_path_factory):
     """The gRPC address of KServe's own server; the model has no versions there."""
-    default = ROOT / ".venv-kserve-client" / "bin" / "python"
-    python = Path(os.environ.get("EASEL_KSERVE_PYTHON", default))
-    if not python.exists():
-        pytest.skip("no environment for KServe; `make environments` makes it")
+    python = python_of("kserve")
     ports = [str(free_port()) for _ in range(2)]
     log = tmp_path_factory.mktemp("kserve") / "log"
     with (

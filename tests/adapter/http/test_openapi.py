@@ -9,8 +9,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemathesis import GenerationMode, checks
-from schemathesis.specs.openapi import checks as openapi_checks
+from schemathesis import GenerationMode
 
 from adapter.app import create_app
 from adapter.config import AdapterConfig, Settings
@@ -19,16 +18,9 @@ from adapter.http.openapi_parts import DRAWING, STATUSES
 from adapter.services import SERVICES
 from adapter.wiring import build_parts
 from model_store.errors import Code
+from tests.described import CHECKS
 from tests.support import BUNDLED_STORE, running_server
 
-# What it makes of every answer; refusing what the document does not forbid is allowed.
-CHECKS = [
-    checks.not_a_server_error,
-    openapi_checks.status_code_conformance,
-    openapi_checks.content_type_conformance,
-    openapi_checks.response_headers_conformance,
-    openapi_checks.response_schema_conformance,
-]
 # 501, 503 and 504 are told of the model server, and are described.
 SERVERS_FAULTS = {501, 503, 504}
 for kind in ("png", "jpeg", "webp", "gif", "bmp", "avif"):

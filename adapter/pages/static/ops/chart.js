@@ -128,7 +128,7 @@ function nearest(points, time) {
 }
 
 /** The next of 1, 2, 5, 10, 20 ... that is not below *value*. */
-export function niceAbove(value) {
+function niceAbove(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.999) ?? 10 * power;
 }

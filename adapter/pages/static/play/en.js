@@ -2,7 +2,6 @@
 
 export const ENGLISH = {
   pageTitle: (name) => `Easel: ${name}`,
-  home: "Easel, the playground",
   operations: "Operations",
   docs: "API",
   choose: "What to try",

@@ -2,7 +2,6 @@
 
 export const KOREAN = {
   pageTitle: (name) => `Easel: ${name}`,
-  home: "Easel, 체험장",
   operations: "운영 현황",
   docs: "API",
   choose: "무엇을 해 볼까요",
