@@ -9,9 +9,9 @@ from adapter.draining import Draining
 from adapter.http import docs, health
 from adapter.http import metrics as scrape
 from adapter.http.access_log import AccessLog
-from adapter.http.answers import install_error_handlers
-from adapter.http.blueprints import to_blueprint
+from adapter.http.blueprints import install_error_handlers, to_blueprint
 from adapter.http.cors import read_cors
+from adapter.http.endpoint import Rules, by_address
 from adapter.http.front import Front
 from adapter.http.guard import read_guard
 from adapter.http.metrics import Metrics
@@ -20,9 +20,6 @@ from adapter.http.policies import Policies
 from adapter.http.recording import recorded
 from adapter.parts import Parts
 from adapter.services import SERVICES, check_services, ops
-
-# A file, and options beside it.
-_MAX_FORM_PARTS = 32
 
 
 def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
@@ -39,12 +36,6 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
     config, access = parts.settings.adapter, parts.settings.access
     # No folder of Flask's own: static files belong to the pages.
     app = Flask("adapter", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
-    # A form without a file is held in memory, as every body is.
-    app.config["MAX_FORM_MEMORY_SIZE"] = config.max_body_bytes
-    app.config["MAX_FORM_PARTS"] = _MAX_FORM_PARTS
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     metrics = Metrics()
     parts.outside.listeners.append(metrics.observe_outside)
     services = (
@@ -54,23 +45,23 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
         scrape.build(metrics),
     )
     guard = read_guard(access)
-    for service in services:
-        app.register_blueprint(
-            to_blueprint(recorded(service, parts.recorder), config.timeout_s, guard, parts.turns)
-        )
+    rules = Rules(config.timeout_s, config.max_body_bytes, guard, parts.turns)
+    kept = [recorded(service, parts.recorder) for service in services]
+    for service in kept:
+        app.register_blueprint(to_blueprint(service, rules))
     app.register_blueprint(pages.build_blueprint(each for each in services if each.is_shown))
     app.register_blueprint(docs.build_blueprint(services, guard))
     install_error_handlers(app)
     if parts.recorder is not None:
         metrics.registry.register(parts.recorder.counter)
-        # Not before the first request: servers fork.
-        app.before_request(parts.recorder.wake)
     app.wsgi_app = Front(  # type: ignore[method-assign]
         app=app.wsgi_app,
+        endpoints=by_address(kept, rules),
         policies=Policies(access.hsts_s),
         cors=read_cors(access.allowed_origins, has_credentials=access.allow_credentials),
         metrics=metrics,
         log=AccessLog(access.log) if access.log else None,
+        recorder=parts.recorder,
         draining=draining,
     )
     return app

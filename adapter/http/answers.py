@@ -6,18 +6,22 @@ import logging
 import math
 from functools import lru_cache
 from typing import Literal
+from wsgiref.types import WSGIEnvironment
 
 import msgspec
-from flask import Flask, Response, request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.http import parse_accept_header
+from werkzeug.wsgi import get_path_info
 
-from adapter.http.exchange import current
+from adapter.http.exchange import note_of
+from adapter.http.operations import Reply
 from adapter.messages import LANGUAGES, Say, about
 from model_store.errors import BadVersion, Code, EaselError, Overloaded, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
+
+Header = tuple[str, str]
 
 RETRY_AFTER_S = 2
 RETRYABLE = {Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED}
@@ -47,9 +51,9 @@ class Failure(msgspec.Struct, frozen=True):
     msg: str
 
 
-def language() -> str:
+def language(environ: WSGIEnvironment) -> str:
     """The caller's language out of Accept-Language; English when nothing fits."""
-    return _language_of(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")[:_LONGEST_LANGUAGES])
+    return _language_of(environ.get("HTTP_ACCEPT_LANGUAGE", "")[:_LONGEST_LANGUAGES])
 
 
 @lru_cache(maxsize=256)
@@ -59,55 +63,54 @@ def _language_of(accepted: str) -> str:
 
 
 def failure(
-    code: Code, message: str, say: Say, status: int, retry_after_s: float = RETRY_AFTER_S
-) -> Response:
-    """The answer to a request that failed."""
-    current().outcome = code.name
-    body = Failure(Reason(code.name, message), "null", say.in_language(language()))
-    response = Response(msgspec.json.encode(body), status, content_type="application/json")
-    if code in RETRYABLE:
-        response.headers["Retry-After"] = str(math.ceil(retry_after_s))
-    return response
+    environ: WSGIEnvironment, code: Code, message: str, say: Say, status: int, *more: Header
+) -> Reply:
+    """The answer to a request that failed, with *more* headers."""
+    note_of(environ).outcome = code.name
+    body = Failure(Reason(code.name, message), "null", say.in_language(language(environ)))
+    return Reply(msgspec.json.encode(body), status=status, headers=more)
 
 
-def _reason(app: Flask, error: HTTPException) -> str:
-    """What to do about a failure that Flask itself has seen."""
-    if error.code == 413:
-        return f"the body is larger than {app.config['MAX_CONTENT_LENGTH']} bytes"
+def to_failure(environ: WSGIEnvironment, error: Exception) -> Reply:
+    """The answer to a request for which *error* was raised: ours, HTTP's, or one nobody expected."""
+    if isinstance(error, EaselError):
+        return _of_ours(environ, error)
+    if isinstance(error, HTTPException):
+        return _of_http(environ, error)
+    logger.error("%s failed", get_path_info(environ), exc_info=error)
+    return failure(environ, Code.INTERNAL, "internal error", Say.FAILED, 500)
+
+
+def _of_ours(environ: WSGIEnvironment, error: EaselError) -> Reply:
+    if error.code is Code.INTERNAL:
+        logger.error("%s failed: %s", get_path_info(environ), error)
+    more: list[Header] = []
+    if error.code in RETRYABLE:
+        after_s = error.retry_after_s if isinstance(error, _KNOWS_WHEN) else RETRY_AFTER_S
+        more.append(("Retry-After", str(math.ceil(after_s))))
+    if error.code is Code.UNAUTHENTICATED:
+        more.append(("WWW-Authenticate", "Bearer"))
+    # What is wrong with a file of ours is told with its path.
+    message = _DAMAGED if isinstance(error, BadVersion) else str(error)
+    return failure(environ, error.code, message, about(error), error.code.http, *more)
+
+
+def _of_http(environ: WSGIEnvironment, error: HTTPException) -> Reply:
+    """What Flask or Werkzeug has seen."""
+    status = error.code or 500
+    code, say = _BY_HTTP_STATUS.get(status, (Code.INVALID_ARGUMENT, Say.BAD_REQUEST))
+    more = [("Allow", value) for name, value in error.get_headers() if name == "Allow"]
+    return failure(environ, code, _reason(environ, error), say, status, *more)
+
+
+def _reason(environ: WSGIEnvironment, error: HTTPException) -> str:
+    """What to do about it."""
     if isinstance(error, MethodNotAllowed):
         there = " or ".join(sorted({"GET", "POST"} & set(error.valid_methods or ())))
-        return f"{request.method} is not for this address; use {there or 'another method'}"
+        return (
+            f"{environ['REQUEST_METHOD']} is not for this address; use {there or 'another method'}"
+        )
     if isinstance(error, NotFound):
-        return f"there is nothing at {request.path[:200]!a}; /docs says what there is"
+        path = get_path_info(environ)[:200]
+        return f"there is nothing at {path!a}; /docs says what there is"
     return error.description or error.name
-
-
-def install_error_handlers(app: Flask) -> None:
-    """Answer our failures, Flask's, and those nobody expected, in the one shape."""
-
-    @app.errorhandler(EaselError)
-    def answer_error(error: EaselError) -> Response:
-        if error.code is Code.INTERNAL:
-            logger.error("%s failed: %s", request.path, error)
-        after_s = error.retry_after_s if isinstance(error, _KNOWS_WHEN) else RETRY_AFTER_S
-        # What is wrong with a file of ours is told with its path.
-        message = _DAMAGED if isinstance(error, BadVersion) else str(error)
-        response = failure(error.code, message, about(error), error.code.http, after_s)
-        if error.code is Code.UNAUTHENTICATED:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
-
-    @app.errorhandler(HTTPException)
-    def answer_http(error: HTTPException) -> Response:
-        status = error.code or 500
-        code, say = _BY_HTTP_STATUS.get(status, (Code.INVALID_ARGUMENT, Say.BAD_REQUEST))
-        response = failure(code, _reason(app, error), say, status)
-        for name, value in error.get_headers():
-            if name == "Allow":
-                response.headers[name] = value
-        return response
-
-    @app.errorhandler(Exception)
-    def answer_bug(error: Exception) -> Response:
-        logger.error("%s failed", request.path, exc_info=error)
-        return failure(Code.INTERNAL, "internal error", Say.FAILED, 500)

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import cast
 from wsgiref.types import WSGIEnvironment
 
-from flask import request
-
 from adapter.access.rates import Allowance
 
 ID_HEADER = "X-Request-Id"
@@ -58,7 +56,7 @@ class Exchange:
 
 
 def begin(environ: WSGIEnvironment) -> Exchange:
-    """The note of a request that has just arrived, put where ``current`` finds it."""
+    """The note of a request that has just arrived, put where ``note_of`` finds it."""
     sent = environ.get("HTTP_X_REQUEST_ID", "")
     trace = environ.get("HTTP_TRACEPARENT", "")
     note = environ[_KEY] = Exchange(
@@ -68,9 +66,8 @@ def begin(environ: WSGIEnvironment) -> Exchange:
     return note
 
 
-def current() -> Exchange:
-    """The note of Flask's request; a new one where nobody has begun it."""
-    environ = request.environ
+def note_of(environ: WSGIEnvironment) -> Exchange:
+    """The note of a request; a new one where nobody has begun it."""
     return cast("Exchange", environ.get(_KEY) or begin(environ))
 
 

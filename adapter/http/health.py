@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from flask import Response
 
 from adapter.cloud.calling import NOT_ASKED, OK
 from adapter.fresh import Fresh
 from adapter.http.answers import RETRY_AFTER_S
-from adapter.http.operations import Operation, Service
+from adapter.http.operations import Operation, Reply, Service
 from adapter.parts import Parts
 from adapter.ports import ModelServer
 
@@ -82,16 +81,14 @@ def build(parts: Parts, clock: Callable[[], float] = time.monotonic) -> Service:
 
 def _answer_ready(
     silent: tuple[str, ...], parts: Parts, failed: Mapping[str, bool]
-) -> Readiness | Response:
+) -> Readiness | Reply:
     is_readable = _is_readable(parts.settings.adapter.store)
     missing = silent if is_readable else (*silent, "model store")
     degraded = tuple(sorted(name for name, has_failed in failed.items() if has_failed))
     if not missing:
         return Readiness("degraded" if degraded else "ok", degraded=degraded)
     body = msgspec.json.encode(Readiness("not ready", missing, degraded))
-    response = Response(body, 503, content_type="application/json")
-    response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return response
+    return Reply(body, status=503, headers=(("Retry-After", str(RETRY_AFTER_S)),))
 
 
 def _silent(server: ModelServer) -> tuple[str, ...]:

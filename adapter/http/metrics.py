@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Response, request
 from prometheus_client import CollectorRegistry, Histogram, values
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.samples import Sample
 
 from adapter.http.exchange import Exchange
-from adapter.http.operations import Operation, Service
+from adapter.http.operations import Operation, Reply, Service
 
 _LABELS = ("service", "model", "version", "outcome")
 _BOUNDS_S = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -55,10 +54,10 @@ class Metrics:
         """Count one call to a service outside."""
         self._outside.labels(name, outcome).observe(seconds)
 
-    def page(self, accept: str) -> Response:
+    def page(self, accept: str) -> Reply:
         """Everything by now, of all processes; text or OpenMetrics as *accept* asks."""
         encode, content_type = choose_encoder(accept)
-        return Response(encode(self._all()), content_type=content_type)
+        return Reply(encode(self._all()), content_type)
 
     def samples(self) -> Iterator[Sample]:
         """The same as data."""
@@ -80,7 +79,7 @@ def build(metrics: Metrics) -> Service:
         path="/metrics",
         name="metrics",
         summary="For Prometheus: requests and their times, by service, model, version, outcome",
-        handle=lambda _: metrics.page(request.headers.get("Accept", "")),
+        handle=lambda asked: metrics.page(asked.accept),
         answer=None,
         media=("text/plain", "application/openmetrics-text"),
         scope="ops",

@@ -12,7 +12,6 @@ from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
-from flask import Response
 
 from adapter.access.keys import Scope
 from adapter.deadline import Deadline
@@ -46,6 +45,7 @@ class Asked(Generic[OptionsT]):
         language: Which of ``messages.LANGUAGES`` the caller reads.
         deadline: Until when the caller waits.
         request_id: The answer's ``X-Request-Id``.
+        accept: Which media types the caller takes, as it says it.
     """
 
     options: OptionsT
@@ -54,9 +54,27 @@ class Asked(Generic[OptionsT]):
     language: str
     deadline: Deadline
     request_id: str = ""
+    accept: str = ""
 
 
-Handle = Callable[[Asked[Any]], msgspec.Struct | Response]
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back over HTTP.
+
+    Attributes:
+        body: Its bytes.
+        content_type: What they are.
+        status: HTTP's.
+        headers: Others than those that say what and how long the body is.
+    """
+
+    body: bytes
+    content_type: str = "application/json"
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Handle = Callable[[Asked[Any]], msgspec.Struct | Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,7 @@ class Operation:
         path: As Flask writes it: ``/api/models/<name>``.
         name: OpenAPI's operationId, unique among all.
         summary: One line for developers.
-        handle: Answers a request; a ``Response`` passes as it is.
+        handle: Answers a request; a ``Reply`` passes as it is.
         answer: Of what type the JSON body of a good answer is; None where it has no JSON.
         takes: Where the options come from.
         options: Their type: a msgspec Struct, every field with a default unless it is required.

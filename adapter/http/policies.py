@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Response
+from flask import Response, request
 
-from adapter.http.exchange import current
+from adapter.http.exchange import note_of
 
 # Swagger UI has its arrows as `data:`; what a page has drawn or heard is a `blob:`.
 _PAGE = (
@@ -43,7 +43,7 @@ class Policies:
 
 def protect_page(response: Response) -> Response:
     """A page and its files: nothing comes from elsewhere, and nobody frames it."""
-    current().service = "pages"
+    note_of(request.environ).service = "pages"
     headers = response.headers
     headers["Content-Security-Policy"] = _PAGE
     headers["Permissions-Policy"] = _ALLOWED

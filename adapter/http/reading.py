@@ -11,16 +11,18 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from functools import cache
 from typing import Any, TypeVar
+from wsgiref.types import WSGIEnvironment
 
 import msgspec
-from flask import Request
 from msgspec import UNSET, UnsetType
+from werkzeug.wrappers import Request
 
 from adapter.deadline import Deadline
 from adapter.drawing import KEYS, decode_base64
 from model_store.errors import InvalidRequest
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+_TIMEOUT_KEY = "HTTP_X_REQUEST_TIMEOUT_MS"
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 
 # Every option is one of these.
@@ -67,13 +69,13 @@ def read_json(request: Request, kind: type[OptionsT]) -> OptionsT:
     return _converted({**request.args.to_dict(), **found}, kind)
 
 
-def read_deadline(request: Request) -> Deadline | None:
+def read_deadline(environ: WSGIEnvironment) -> Deadline | None:
     """When the caller stops waiting by ``X-Request-Timeout-Ms``; None where that is not said.
 
     Raises:
         InvalidRequest: The header is no positive whole number.
     """
-    text = request.headers.get(TIMEOUT_HEADER)
+    text = environ.get(_TIMEOUT_KEY)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):

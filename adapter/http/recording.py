@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from flask import Response
 
 from adapter.feedback.recorder import Recorder
 from adapter.feedback.records import Answered
-from adapter.http.operations import Asked, Operation, Service, Takes
+from adapter.http.operations import Asked, Operation, Reply, Service, Takes
 
 
 def recorded(service: Service, recorder: Recorder | None) -> Service:
@@ -27,7 +26,7 @@ def recorded(service: Service, recorder: Recorder | None) -> Service:
 
 
 def _recorded(operation: Operation, service: str, recorder: Recorder) -> Operation:
-    def handle(asked: Asked[Any]) -> msgspec.Struct | Response:
+    def handle(asked: Asked[Any]) -> msgspec.Struct | Reply:
         answer = operation.handle(asked)
         if isinstance(answer, msgspec.Struct):
             recorder.log(

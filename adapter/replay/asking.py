@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from flask import Response
 
 from adapter.config import GoogleConfig, Settings
 from adapter.deadline import Deadline
 from adapter.feedback.records import Record
-from adapter.http.operations import Asked, Operation, Takes
+from adapter.http.operations import Asked, Operation, Reply, Takes
 from adapter.parts import Parts
 from adapter.ports import ModelServer
 from adapter.replay.cases import Answer
@@ -60,7 +59,7 @@ class Asker:
         deadline = Deadline.after(timeout_s)
         asked = Asked(options, path, record.image, "en", deadline, record.request_id)
         answer = operation.handle(asked)
-        if isinstance(answer, Response):
+        if isinstance(answer, Reply):
             raise Unsupported(f"{operation.name} does not answer in JSON")
         return self._answer(msgspec.to_builtins(answer))
 

@@ -6,10 +6,11 @@ import base64
 from typing import Annotated
 
 import msgspec
-from flask import Response, request
 from msgspec import Meta
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
-from adapter.http.operations import Asked, Operation, Service, Takes
+from adapter.http.operations import Asked, Operation, Reply, Service, Takes
 from adapter.messages import Say
 from adapter.parts import Parts
 from adapter.speech.saying import Said
@@ -117,45 +118,44 @@ def build(parts: Parts) -> Service:
     return Service("aivoice", (speak, voices))
 
 
-def _speak(parts: Parts, asked: Asked[Words]) -> Speech | Response:
+def _speak(parts: Parts, asked: Asked[Words]) -> Speech | Reply:
     words = asked.options
     text = read_text(words.text, parts.settings.speech.max_text_bytes)
-    accepted = _accepted()
+    takes = parse_accept_header(asked.accept, MIMEAccept)
+    accepted = _accepted(takes)
     utterance = Utterance(
         text,
         read_language(words.language, words.voice, text),
         words.voice,
         words.rate,
-        words.format or _asked_for(accepted),
+        words.format or _asked_for(takes, accepted),
     )
     said = parts.speech.say(utterance, asked.deadline)
     return _as_json(said, asked.language) if accepted == _JSON else _as_file(said)
 
 
-def _accepted() -> str:
+def _accepted(takes: MIMEAccept) -> str:
     """JSON where it is asked for or nothing that there is; audio where that is as welcome."""
-    if not request.accept_mimetypes:
+    if not takes:
         return AudioFormat.MP3.media_type
-    return request.accept_mimetypes.best_match([*_BY_MEDIA_TYPE, _JSON]) or _JSON
+    return takes.best_match([*_BY_MEDIA_TYPE, _JSON]) or _JSON
 
 
-def _asked_for(accepted: str) -> AudioFormat | None:
+def _asked_for(takes: MIMEAccept, accepted: str) -> AudioFormat | None:
     """The format that Accept names; None where it leaves it open."""
-    is_named = any(media == accepted for media, _ in request.accept_mimetypes)
+    is_named = any(media == accepted for media, _ in takes)
     return _BY_MEDIA_TYPE.get(accepted) if is_named else None
 
 
-def _as_file(said: Said) -> Response:
+def _as_file(said: Said) -> Reply:
     spoken = said.spoken
-    response = Response(spoken.audio, content_type=spoken.format.media_type)
-    response.headers["Content-Language"] = spoken.language
-    response.headers["X-Speech-Engine"] = said.engine
+    headers = [("Content-Language", spoken.language), ("X-Speech-Engine", said.engine)]
     if spoken.voice:
-        response.headers["X-Speech-Voice"] = spoken.voice
+        headers.append(("X-Speech-Voice", spoken.voice))
     if said.degraded:
-        response.headers["X-Degraded"] = ", ".join(said.degraded)
-    response.vary.add("Accept")
-    return response
+        headers.append(("X-Degraded", ", ".join(said.degraded)))
+    headers.append(("Vary", "Accept"))
+    return Reply(spoken.audio, spoken.format.media_type, headers=tuple(headers))
 
 
 def _as_json(said: Said, language: str) -> Speech:

@@ -146,8 +146,8 @@ def test_json_without_a_picture_is_options_and_those_in_the_address_fill_up():
 
 
 def test_the_caller_may_say_how_long_it_waits():
-    assert read_deadline(request()) is None
-    left = read_deadline(request(headers={"X-Request-Timeout-Ms": "1500"})).left_s()
+    assert read_deadline(request().environ) is None
+    left = read_deadline(request(headers={"X-Request-Timeout-Ms": "1500"}).environ).left_s()
     assert 0.5 < left <= 1.5
 
 
@@ -155,4 +155,4 @@ def test_the_caller_may_say_how_long_it_waits():
 def test_a_time_to_wait_that_is_none_is_told(header):
     asked = request(headers={"X-Request-Timeout-Ms": header.encode().decode("latin-1")})
     with pytest.raises(InvalidRequest, match="X-Request-Timeout-Ms must be a whole number"):
-        read_deadline(asked)
+        read_deadline(asked.environ)
