@@ -36,6 +36,7 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
     config, access = parts.settings.adapter, parts.settings.access
     # No folder of Flask's own: static files belong to the pages.
     app = Flask("adapter", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     metrics = Metrics()
     parts.outside.listeners.append(metrics.observe_outside)
     services = (

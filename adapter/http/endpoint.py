@@ -13,20 +13,23 @@ from wsgiref.types import WSGIEnvironment
 
 import msgspec
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.wrappers import Request
 
 from adapter.deadline import Deadline
 from adapter.http.answers import language, to_failure
 from adapter.http.exchange import note_answer, note_of
 from adapter.http.guard import Guard
 from adapter.http.operations import Asked, Operation, Reply, Service, Takes
-from adapter.http.reading import read_deadline, read_json, read_picture, to_options
+from adapter.http.reading import (
+    read_deadline,
+    read_json,
+    read_picture,
+    read_query,
+    to_options,
+)
 from adapter.http.turns import Turns
 
 _encode = msgspec.json.Encoder().encode
 _NO_PARTS: Mapping[str, str] = {}
-# A file, and options beside it.
-_MAX_FORM_PARTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +96,17 @@ class Endpoint:
 
     def _read(self, environ: WSGIEnvironment) -> tuple[bytes, msgspec.Struct]:
         """The picture, empty where none is taken, and the options."""
-        kind, most = self.operation.options, self.rules.max_body_bytes
-        request = Request(environ)
-        # A form without a file is held in memory, as every body is.
-        request.max_content_length = request.max_form_memory_size = most
-        request.max_form_parts = _MAX_FORM_PARTS
+        kind, most_bytes = self.operation.options, self.rules.max_body_bytes
         try:
             match self.operation.takes:
                 case Takes.PICTURE:
-                    return read_picture(request, kind)
+                    return read_picture(environ, kind, most_bytes)
                 case Takes.JSON:
-                    return b"", read_json(request, kind)
+                    return b"", read_json(environ, kind, most_bytes)
                 case Takes.QUERY:
-                    return b"", to_options(request.args, kind)
+                    return b"", to_options(read_query(environ), kind)
         except RequestEntityTooLarge as error:
-            raise RequestEntityTooLarge(f"the body is larger than {most} bytes") from error
+            raise RequestEntityTooLarge(f"the body is larger than {most_bytes} bytes") from error
 
 
 def by_address(services: Iterable[Service], rules: Rules) -> dict[tuple[str, str], Endpoint]:

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from functools import cache
+from io import BytesIO
 from typing import Any, TypeVar
 from wsgiref.types import WSGIEnvironment
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request
+from werkzeug.wsgi import get_content_length, get_input_stream
 
 from adapter.deadline import Deadline
 from adapter.drawing import KEYS, decode_base64
@@ -29,44 +33,75 @@ OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 _Plain = str | int | float | bool | None
 # As of a form in parts, of which Werkzeug counts them.
 _MOST_FIELDS = 1000
+# A file, and options beside it.
+_MOST_PARTS = 32
 # What encoded pictures begin with (PNG, JPEG, GIF, BMP, WebP), and where AVIF says its name.
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _HOW = f'send a JSON object like {{"{KEYS[0]}": "data:image/png;base64,..."}}'
 
 
-def read_picture(request: Request, kind: type[OptionsT]) -> tuple[bytes, OptionsT]:
+def read_picture(
+    environ: WSGIEnvironment, kind: type[OptionsT], most_bytes: int
+) -> tuple[bytes, OptionsT]:
     """The encoded picture, not empty, and the options beside it; those in the body win.
 
     Raises:
         InvalidRequest: There is no picture, it is not base64, or an option is wrong.
+        RequestEntityTooLarge: The body is longer than *most_bytes*.
     """
-    is_multipart = "multipart" in (request.content_type or "").lower()
-    if is_multipart and request.mimetype == _FORMS[0]:
-        return _read_form(request, kind)
-    body = request.get_data(cache=True, parse_form_data=False)
+    content_type: str = environ.get("CONTENT_TYPE", "")
+    if "multipart" in content_type.lower() and _media_type(content_type) == _FORMS[0]:
+        return _read_form(_form(environ, most_bytes), kind)
+    body = read_body(environ, most_bytes)
     if body[:1] == b"{" or body.lstrip()[:1] == b"{":
-        # What most send is not asked for options that it does not have: each costs its reading.
-        return _read_json(body, request.args if request.query_string else {}, kind)
-    if _is_picture(body) or request.mimetype.startswith("image/"):
+        return _read_json(body, read_query(environ), kind)
+    media_type = _media_type(content_type)
+    if _is_picture(body) or media_type.startswith("image/"):
         if not body:
             raise InvalidRequest(f"the body is empty; send the picture's bytes, or {_HOW}")
-        return body, to_options(request.args, kind)
-    if request.mimetype == _FORMS[1]:
+        return body, to_options(read_query(environ), kind)
+    if media_type == _FORMS[1]:
         if body.count(b"&") > _MOST_FIELDS:
             raise InvalidRequest(f"the form has more than {_MOST_FIELDS} fields; {_HOW}")
-        return _read_form(request, kind)
+        return _read_form(_form({**environ, "wsgi.input": BytesIO(body)}, most_bytes), kind)
     raise InvalidRequest(f"the body is neither JSON nor a picture; {_HOW}")
 
 
-def read_json(request: Request, kind: type[OptionsT]) -> OptionsT:
+def read_json(environ: WSGIEnvironment, kind: type[OptionsT], most_bytes: int) -> OptionsT:
     """The JSON object in the body as *kind*; options in the address fill what it leaves out.
 
     Raises:
         InvalidRequest: It is no JSON object, or a value is wrong.
+        RequestEntityTooLarge: The body is longer than *most_bytes*.
     """
-    found = _decode(request.get_data(cache=False), kind, "send a JSON object")
-    return _converted({**request.args.to_dict(), **found}, kind)
+    found = _decode(read_body(environ, most_bytes), kind, "send a JSON object")
+    return _converted({**read_query(environ), **found}, kind)
+
+
+def read_body(environ: WSGIEnvironment, most_bytes: int) -> bytes:
+    """All of the body, in one piece; Werkzeug's stream takes ten times as long to read it.
+
+    Raises:
+        RequestEntityTooLarge: It is longer than *most_bytes*.
+        ClientDisconnected: It ended before it was whole.
+    """
+    left = get_content_length(environ)
+    if left is None or left > most_bytes:
+        return get_input_stream(environ, max_content_length=most_bytes).read()
+    stream, parts = environ["wsgi.input"], list[bytes]()
+    while left:
+        parts.append(stream.read(left))
+        if not parts[-1]:
+            raise ClientDisconnected
+        left -= len(parts[-1])
+    return b"".join(parts)
+
+
+def read_query(environ: WSGIEnvironment) -> dict[str, str]:
+    """The options in the address; of those that come twice the first."""
+    # Most have none, and are not to pay for others.
+    return Request(environ).args.to_dict() if environ.get("QUERY_STRING") else {}
 
 
 def read_deadline(environ: WSGIEnvironment) -> Deadline | None:
@@ -96,7 +131,7 @@ def _read_json(
     body: bytes, args: Mapping[str, str], kind: type[OptionsT]
 ) -> tuple[bytes, OptionsT]:
     found = _decode(body, kind, _HOW)
-    return _pop_picture(found), _converted({**dict(args.items()), **found}, kind)
+    return _pop_picture(found), _converted({**args, **found}, kind)
 
 
 def _decode(body: bytes, kind: type[msgspec.Struct], advice: str) -> dict[str, Any]:
@@ -144,6 +179,18 @@ def _pop_picture(values: dict[str, Any]) -> bytes:
         if text is not None:
             raise _no_text(key)
     raise InvalidRequest(f'"{KEYS[0]}" is missing; {_HOW}')
+
+
+def _media_type(content_type: str) -> str:
+    return parse_options_header(content_type)[0].lower()
+
+
+def _form(environ: WSGIEnvironment, most_bytes: int) -> Request:
+    request = Request(environ)
+    # A form without a file is held in memory, as every body is.
+    request.max_content_length = request.max_form_memory_size = most_bytes
+    request.max_form_parts = _MOST_PARTS
+    return request
 
 
 def _read_form(request: Request, kind: type[OptionsT]) -> tuple[bytes, OptionsT]:

@@ -213,10 +213,10 @@ def test_the_answers_deadline_is_the_configured_one(config, server):
 class Slow(io.BytesIO):
     """A body of which the first part is long in coming."""
 
-    def readinto(self, buffer):
+    def read(self, size=-1):
         if self.tell() == 0:
             threading.Event().wait(1.0)
-        return super().readinto(buffer)
+        return super().read(size)
 
 
 def test_what_a_body_takes_to_arrive_is_not_taken_from_its_answer(config, server):
