@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,9 +21,8 @@ from model_store.preprocess import to_tensor
 from model_store.spec import ModelVersion
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """One class label and its score."""
+class Ranked(msgspec.Struct, frozen=True):
+    """One class label and its score; of a kind that is made quickly, for there are many."""
 
     label: str
     score: float

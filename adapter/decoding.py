@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from threading import Lock, Semaphore
 
 from adapter.deadline import Deadline
+from adapter.line import Line
 from model_store.errors import Overloaded
 from model_store.images.decoding import read_still
 from model_store.images.limits import ImageLimits
@@ -31,8 +31,8 @@ class DecodingRoom:
 
     limits: ImageLimits
     resting: Callable[[], AbstractContextManager[None]] = nullcontext
-    _any: Semaphore = field(default_factory=lambda: Semaphore(AT_ONCE))
-    _large: Lock = field(default_factory=Lock)
+    _any: Line = field(default_factory=lambda: Line(AT_ONCE))
+    _large: Line = field(default_factory=lambda: Line(1))
 
     @contextmanager
     def take(self, picture: bytes, deadline: Deadline) -> Iterator[None]:
@@ -52,14 +52,14 @@ class DecodingRoom:
             yield
 
     def _enter_large(self, held: ExitStack, deadline: Deadline) -> None:
-        if self._large.acquire(blocking=False):
-            held.callback(self._large.release)
+        if self._large.enter(0):
+            held.callback(self._large.leave)
             return
         with self.resting():
             _enter(self._large, held, deadline)
 
 
-def _enter(door: Lock | Semaphore, held: ExitStack, deadline: Deadline) -> None:
-    if not door.acquire(timeout=deadline.left_s()):
+def _enter(line: Line, held: ExitStack, deadline: Deadline) -> None:
+    if not line.enter(deadline.left_s()):
         raise Overloaded("too many pictures at once; try again, or send smaller ones")
-    held.callback(door.release)
+    held.callback(line.leave)

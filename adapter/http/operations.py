@@ -34,8 +34,7 @@ class NoOptions(msgspec.Struct, frozen=True):
     """An operation that takes none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(Generic[OptionsT]):
+class Asked(msgspec.Struct, Generic[OptionsT], frozen=True):
     """One request, read and validated.
 
     Attributes:

@@ -7,12 +7,11 @@ there are many threads that read, few that work, and one caller has not all of t
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapter.deadline import Deadline
-from adapter.http.line import Line
+from adapter.line import Line
 from model_store.errors import Overloaded, RateLimited
 
 # Threads of a process beyond those that work: most are for bodies that come slowly.
@@ -36,7 +35,7 @@ class Turns:
         self._line = Line(working)
         self._patience_s = patience_s
         self._changed = threading.Condition(threading.Lock())
-        self._reading: Counter[str] = Counter()
+        self._reading: dict[str, int] = {}
         self._together = 0
 
     @contextmanager
@@ -48,25 +47,29 @@ class Turns:
             Overloaded: Too many of all callers are.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._may_read(caller), self._patience_s):
-                if self._reading[caller] >= _EACH:
+            if not self._may_read(caller) and not self._changed.wait_for(
+                lambda: self._may_read(caller), self._patience_s
+            ):
+                if self._unfinished(caller) >= _EACH:
                     raise RateLimited("too many of your requests are unfinished; send them whole")
                 raise Overloaded("too many requests are unfinished; try again")
-            self._reading[caller] += 1
+            self._reading[caller] = self._unfinished(caller) + 1
             self._together += 1
         try:
             yield
         finally:
             with self._changed:
                 self._together -= 1
-                self._reading[caller] -= 1
-                if not self._reading[caller]:
-                    del self._reading[caller]
+                # Who has none is not remembered.
+                if left := self._reading.pop(caller) - 1:
+                    self._reading[caller] = left
                 self._changed.notify_all()
 
     def _may_read(self, caller: str) -> bool:
-        # Not a subscript: who is refused is not remembered.
-        return self._together < _TOGETHER and self._reading.get(caller, 0) < _EACH
+        return self._together < _TOGETHER and self._unfinished(caller) < _EACH
+
+    def _unfinished(self, caller: str) -> int:
+        return self._reading.get(caller, 0)
 
     @contextmanager
     def working(self, deadline: Deadline) -> Iterator[None]:

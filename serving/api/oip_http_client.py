@@ -23,6 +23,8 @@ from serving.api.oip_tensors import (
 
 READY_PATH = "/v2/health/ready"
 
+_REMEMBERED_BYTES = 4096
+
 _Described = tuple[str, str, tuple[int, ...], int]
 
 
@@ -70,7 +72,7 @@ def decode_infer_response(body: bytes, json_length: int | None) -> tuple[str, Te
         InvalidRequest: It is not one.
     """
     try:
-        message = json.loads(body if json_length is None else body[:json_length])
+        message = _read_head(body, json_length)
         outputs: dict[str, Tensor] = {}
         at = len(body) if json_length is None else json_length
         for item in message["outputs"]:
@@ -88,6 +90,17 @@ def decode_infer_response(body: bytes, json_length: int | None) -> tuple[str, Te
         RecursionError,
     ) as error:
         raise InvalidRequest(f"this is no inference response: {error!r}") from error
+
+
+def _read_head(body: bytes, json_length: int | None) -> Any:
+    if json_length is None:
+        return json.loads(body)
+    head = body[:json_length]
+    return _remembered(head) if json_length <= _REMEMBERED_BYTES else json.loads(head)
+
+
+# Before binary tensors it says no more than a request's, and as often the same.
+_remembered = lru_cache(maxsize=256)(json.loads)
 
 
 def decode_error(body: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from adapter.http.line import Line
+from adapter.line import Line
 
 _PATIENCE_S = 20.0
 
