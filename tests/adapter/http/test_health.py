@@ -46,7 +46,7 @@ def test_whoever_asks_often_is_answered_by_what_the_servers_said_a_moment_ago(tm
     server.state = {"numbers": "no"}
     assert ready.handle(None).status == "ok"
     now += 1.0
-    assert ready.handle(None).status_code == 503
+    assert ready.handle(None).status == 503
 
 
 def test_a_store_that_cannot_be_read_is_missing(parts):
