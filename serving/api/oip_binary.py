@@ -9,16 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from model_store.errors import InvalidRequest
 from model_store.spec import Signature
 from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
-from serving.api.json_text import dump_json, parse_json
+from serving.api.json_text import dump_json
+from serving.api.oip_fields import Object, object_of, objects_of, text_of
+from serving.api.oip_head import (
+    Head,
+    read_declared,
+    read_head,
+    read_message,
+    remembered_head,
+)
 from serving.api.oip_json import decode_data, encode_data
-from serving.api.oip_requests import InferOptions, decode_options, refuse_shared_memory
+from serving.api.oip_requests import InferOptions, refuse_shared_memory
 from serving.api.oip_tensors import (
     DATATYPES,
     NUMPY,
@@ -29,8 +36,6 @@ from serving.api.oip_tensors import (
 )
 
 LENGTH_HEADER = b"inference-header-content-length"
-
-_Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +81,31 @@ def decode_infer_request(body: bytes, json_length: int | None, model: ModelRef) 
     Raises:
         InvalidRequest: It is not one, or its tensors are not what they say they are.
     """
-    message = parse_json(body if json_length is None else memoryview(body)[:json_length])
-    if type(message) is not dict:
-        raise InvalidRequest("the request must be a JSON object")
+    head = None if json_length is None else remembered_head(body, json_length)
+    if head is not None and json_length is not None:
+        return _call(head, _following(head, body, json_length, model.name), model)
+    message = read_message(body if json_length is None else memoryview(body)[:json_length])
     inputs = _decode_inputs(message, body, json_length, model.name)
-    parameters = _object(message, "parameters", "the request")
-    wanted = _wanted(message)
-    request_id = message.get("id", "")
-    if type(request_id) is not str:
-        raise InvalidRequest(f"'id' must be a string, got {request_id!r}")
-    options = decode_options(parameters, wanted)
-    return HttpInferCall(
-        Prediction(model, inputs, tuple(wanted), priority=options.priority),
-        options,
-        request_id,
-        _flag(parameters, "binary_data_output", "the request"),
-        {
-            name: _flag(given, "binary_data", f"output '{name}'")
-            for name, given in wanted.items()
-            if "binary_data" in given
-        },
-    )
+    return _call(read_head(message), inputs, model)
+
+
+def _following(head: Head, body: bytes, at: int, model: str) -> dict[str, Tensor]:
+    """The tensors that a head announces, from *at* on."""
+    inputs: dict[str, Tensor] = {}
+    for each in head.inputs:
+        where = f"input '{each.name}' for model '{model}'"
+        raw = _take(body, at, each.size, where)
+        tensor = _aligned(decode_raw(raw, each.dtype, each.elements, where))
+        inputs[each.name] = tensor.reshape(each.shape)
+        at += len(raw)
+    _check_end(body, at, model)
+    return inputs
+
+
+def _call(head: Head, inputs: Mapping[str, Tensor], model: ModelRef) -> HttpInferCall:
+    options = head.options
+    prediction = Prediction(model, inputs, head.outputs, priority=options.priority)
+    return HttpInferCall(prediction, options, head.id, head.is_binary, head.binary)
 
 
 def decode_raw_request(body: bytes, signature: Signature, model: ModelRef) -> HttpInferCall:
@@ -136,44 +145,46 @@ def _deduced_shape(axes: tuple[int | None, ...], elements: int, where: str) -> l
 
 
 def _decode_inputs(
-    message: _Json, body: bytes, json_length: int | None, model: str
+    message: Object, body: bytes, json_length: int | None, model: str
 ) -> dict[str, Tensor]:
     at = json_length if json_length is not None else len(body)
     inputs: dict[str, Tensor] = {}
-    for item in _list_of_objects(message, "inputs", is_required=True):
-        name = _text(item, "name", "an input")
+    for item in objects_of(message, "inputs", is_required=True):
+        name = text_of(item, "name", "an input")
         if name in inputs:
             raise InvalidRequest(f"input '{name}' is given twice for model '{model}'")
         where = f"input '{name}' for model '{model}'"
-        shape = _shape(item, where)
-        datatype = _text(item, "datatype", where)
-        dtype, elements = check_declared(name, datatype, shape)
-        parameters = _object(item, "parameters", where)
-        size = parameters.get("binary_data_size")
-        if size is None:
-            refuse_shared_memory(parameters, where)
+        declared = read_declared(item, where)
+        if declared.size is None:
+            refuse_shared_memory(object_of(item, "parameters", where), where)
             if "data" not in item:
                 raise InvalidRequest(f"{where} has neither 'data' nor a binary_data_size")
-            tensor = decode_data(item["data"], datatype, dtype, elements, where)
+            tensor = decode_data(
+                item["data"], declared.datatype, declared.dtype, declared.elements, where
+            )
         else:
-            raw = _take(body, at, size, item, where)
-            tensor = _aligned(decode_raw(raw, dtype, elements, where))
-            at += size
-        inputs[name] = tensor.reshape(shape)
+            if declared.has_data:
+                raise InvalidRequest(
+                    "Input must set only one of the following fields: 'data', "
+                    f"'binary_data_size' in 'parameters', in {where}"
+                )
+            raw = _take(body, at, declared.size, where)
+            tensor = _aligned(decode_raw(raw, declared.dtype, declared.elements, where))
+            at += len(raw)
+        inputs[name] = tensor.reshape(declared.shape)
+    _check_end(body, at, model)
+    return inputs
+
+
+def _check_end(body: bytes, at: int, model: str) -> None:
     if at != len(body):
         raise InvalidRequest(
             f"unexpected additional input data for model '{model}': {len(body) - at} bytes "
             "belong to no input"
         )
-    return inputs
 
 
-def _take(body: bytes, at: int, size: object, item: _Json, where: str) -> memoryview:
-    if "data" in item:
-        raise InvalidRequest(
-            "Input must set only one of the following fields: 'data', "
-            f"'binary_data_size' in 'parameters', in {where}"
-        )
+def _take(body: bytes, at: int, size: object, where: str) -> memoryview:
     if type(size) is not int or size < 0:
         raise InvalidRequest(f"binary_data_size must be a whole number, got {size!r} in {where}")
     if at + size > len(body):
@@ -189,68 +200,18 @@ def _aligned(tensor: Tensor) -> Tensor:
     return tensor if tensor.flags.aligned else tensor.copy()
 
 
-def _wanted(message: _Json) -> dict[str, _Json]:
-    """The parameters of the outputs that are asked for, by name."""
-    wanted: dict[str, _Json] = {}
-    for item in _list_of_objects(message, "outputs"):
-        name = _text(item, "name", "an output")
-        if name in wanted:
-            raise InvalidRequest(f"output '{name}' is asked for twice")
-        wanted[name] = _object(item, "parameters", f"output '{name}'")
-    return wanted
-
-
-def _list_of_objects(message: _Json, key: str, *, is_required: bool = False) -> list[_Json]:
-    items = message.get(key)
-    if items is None and not is_required:
-        return []
-    if type(items) is not list or not all([type(item) is dict for item in items]):
-        raise InvalidRequest(f"Unable to parse '{key}': it must be a list of objects")
-    return items
-
-
-def _object(message: _Json, key: str, where: str) -> _Json:
-    value = message.get(key)
-    if value is None:
-        return {}
-    if type(value) is not dict:
-        raise InvalidRequest(f"'{key}' of {where} must be an object")
-    return value
-
-
-def _text(item: _Json, key: str, where: str) -> str:
-    value = item.get(key)
-    if type(value) is not str:
-        raise InvalidRequest(f"Unable to parse '{key}' of {where}: it must be a string")
-    return value
-
-
-def _shape(item: _Json, where: str) -> list[int]:
-    shape = item.get("shape")
-    if type(shape) is not list or not all([type(size) is int for size in shape]):
-        raise InvalidRequest(f"Unable to parse 'shape' of {where}: it must be a list of integers")
-    return shape
-
-
-def _flag(parameters: _Json, key: str, where: str) -> bool:
-    value = parameters.get(key, False)
-    if type(value) is not bool:
-        raise InvalidRequest(f"parameter '{key}' of {where} must be true or false, got {value!r}")
-    return value
-
-
 def encode_infer_response(answer: Answer, call: HttpInferCall) -> tuple[bytes, int | None]:
     """Write the answer; returns the body, and the length of its JSON if more follows.
 
     Raises:
         InvalidRequest: An output that JSON cannot hold is not asked for in binary.
     """
-    outputs: list[_Json] = []
+    outputs: list[Object] = []
     tails: list[bytes] = []
     is_finite = True
     for name, tensor in answer.outputs.items():
         datatype = DATATYPES[dtype_name(tensor)]
-        output: _Json = {"name": name, "datatype": datatype, "shape": tensor.shape}
+        output: Object = {"name": name, "datatype": datatype, "shape": tensor.shape}
         if call.binary.get(name, call.is_binary):
             tails.append(encode_raw(tensor))
             output["parameters"] = {"binary_data_size": len(tails[-1])}
@@ -258,7 +219,7 @@ def encode_infer_response(answer: Answer, call: HttpInferCall) -> tuple[bytes, i
             output["data"], is_clean = encode_data(tensor, datatype, name)
             is_finite = is_finite and is_clean
         outputs.append(output)
-    message: _Json = {"model_name": answer.model.name, "model_version": str(answer.model.number)}
+    message: Object = {"model_name": answer.model.name, "model_version": str(answer.model.number)}
     if call.id:
         message["id"] = call.id
     message["outputs"] = outputs

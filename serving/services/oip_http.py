@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from serving.api import oip_binary
 from serving.api.calls import ModelRef
@@ -58,11 +59,9 @@ def oip_http(engine: Engine, control: ModelControl = _NOBODY, crew: Crew | None 
     everybody = crew or Alone(engine)
 
     async def answer(request: HttpRequest, call: Call) -> HttpResponse:
-        parts = request.path.split("/")[2:]
-        route, name, version = _find_route(parts)
-        # A slash at the end is another path, and /v2/ is not /v2.
-        if route is None or request.path.endswith("/"):
-            return _json({"error": not_found(parts)}, 404)
+        route, name, version = _find_route(request.path)
+        if route is None:
+            return _json({"error": not_found(_parts(request.path))}, 404)
         if request.method != route.method:
             return _other_method(route, request.method)
         ref = decode_model_ref(name, version)
@@ -71,8 +70,10 @@ def oip_http(engine: Engine, control: ModelControl = _NOBODY, crew: Crew | None 
     return answer
 
 
-def _find_route(parts: list[str]) -> tuple[_Route | None, str, str]:
-    """The route of a path without its ``/v2/``, and the model and version in it."""
+@lru_cache(maxsize=128)
+def _find_route(path: str) -> tuple[_Route | None, str, str]:
+    """The route of a path, and the model and version in it."""
+    parts = _parts(path)
     key, name, version = "/".join(parts), "", ""
     match parts:
         case ["models", "stats"]:  # Triton's, of all models
@@ -83,7 +84,13 @@ def _find_route(parts: list[str]) -> tuple[_Route | None, str, str]:
             key = "/".join(["model", *verb])
         case ["repository", "models", name, verb]:
             key = f"repository/model/{verb}"
-    return _ROUTES.get(key), name, version
+    # A slash at the end is another path, and /v2/ is not /v2.
+    return None if path.endswith("/") else _ROUTES.get(key), name, version
+
+
+def _parts(path: str) -> list[str]:
+    """A path's parts after ``/v2/``."""
+    return path.split("/")[2:]
 
 
 def _other_method(route: _Route, method: str) -> HttpResponse:
