@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serving.config import ServerConfig
 from serving.sockets.asgi import App
+from serving.sockets.entrance import Arrivals
 from serving.sockets.limits import Limits
 from serving.sockets.server import SocketServer
 from serving.tls import read_tls
@@ -13,8 +14,10 @@ from serving.transport.sockets import Listeners
 class Listening:
     """Answers on all of the listeners with one application."""
 
-    def __init__(self, app: App, config: ServerConfig, listeners: Listeners) -> None:
-        """Read the certificates; nothing is answered yet.
+    def __init__(
+        self, app: App, config: ServerConfig, listeners: Listeners, arrivals: Arrivals
+    ) -> None:
+        """Read the certificates; nothing is answered yet.  Requests are counted in *arrivals*.
 
         Raises:
             InvalidRequest: The TLS settings are incomplete, or a file of theirs is unusable.
@@ -22,7 +25,7 @@ class Listening:
         self._tls = read_tls(config)
         self._listeners = listeners
         self._grace_s = config.drain_s
-        self._server = SocketServer(app, Limits(max_age_s=config.max_connection_age_s))
+        self._server = SocketServer(app, Limits(max_age_s=config.max_connection_age_s), arrivals)
 
     async def start(self) -> None:
         """Take connections."""

@@ -38,6 +38,7 @@ from serving.services.reflection import reflection_methods
 from serving.services.tfs import tfs_methods
 from serving.services.tfs_reload import reload_methods
 from serving.services.tfs_rest import tfs_http_api
+from serving.sockets.entrance import Arrivals
 from serving.started import Started
 from serving.transport.app import AsgiApp
 from serving.transport.local_socket import inherited, listening_at
@@ -63,8 +64,12 @@ class Models:
     named: NamedModels = tuple
 
 
-def build_engine(config: ServerConfig) -> Engine:
+def build_engine(config: ServerConfig, has_company: Callable[[], bool] = lambda: True) -> Engine:
     """An engine with nothing loaded yet.
+
+    Args:
+        config: The settings.
+        has_company: Whether other requests are about to come; see ``LoadOptions``.
 
     Raises:
         InvalidRequest: The limits contradict themselves, or their file cannot be read.
@@ -83,6 +88,7 @@ def build_engine(config: ServerConfig) -> Engine:
         plan.wide_threads,
         widest_bytes(machine),
         read_warmup,
+        has_company=has_company,
     )
     if config.enable_per_model_batching_parameters:
         options = replace(options, read_batching=batching_of)
@@ -186,7 +192,8 @@ async def serve(
         announce: Called once, when everything is loaded.
         member: Of the processes of ours that listen on the same ports; None when alone.
     """
-    mirroring, engine = Mirroring(config), build_engine(config)
+    mirroring, arrivals = Mirroring(config), Arrivals()
+    engine = build_engine(config, arrivals.are_there)
     wanted = member or WantedModels(config)
     models = Models(member or Alone(engine), wanted.named)
     place = None if member is None else member.place
@@ -202,7 +209,7 @@ async def serve(
             await _first(following, stop, loaded)
         ports, local = (config.port, config.rest_api_port), _local(config, place)
         with listening(config.host, ports, local, shares_ports=place is not None) as sockets:
-            servers = Listening(app, config, sockets)
+            servers = Listening(app, config, sockets, arrivals)
             try:
                 await servers.start()
                 await _first(following, stop, loaded)

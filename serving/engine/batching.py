@@ -1,7 +1,7 @@
 """Requests that wait together run together.
 
 Work-conserving unless told otherwise: nothing waits for company.  Requests that arrive
-while the loop or the session is busy are joined into one run; when idle, a request runs at
+while the loop or the session is busy are joined into one run; one that is alone runs at
 once.  Runs that are cheaper than a thread switch happen on the event loop, the others in a
 thread, and end early when nobody waits for them any more.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from model_store.errors import Overloaded, ServableNotReady
 from model_store.spec import Signature
 from serving.api.calls import Tensors
 from serving.engine.computing import Program, compute, padded_rows
-from serving.engine.jobs import Job, JobQueue, Timed, due
+from serving.engine.jobs import Job, JobQueue, Timed, due, split
 from serving.engine.limits import BatchLimits
 from serving.engine.runs import Run, deliver, joined
 from serving.engine.session import Abort, Session
@@ -49,8 +49,14 @@ class Batcher:
         executor: Executor,
         *,
         row_s: float,
+        has_company: Callable[[], bool],
     ) -> None:
-        """Begin empty; *row_s* is a first guess of a row's cost, corrected by each run."""
+        """Begin empty.
+
+        *row_s* is a first guess of a row's cost, corrected by each run; *has_company* says
+        whether requests are about to come that could join the present one.
+        """
+        self._has_company = has_company
         self._is_batched = signature.may_join
         self._max_rows = limits.max_rows if self._is_batched else 1
         self._limits = limits
@@ -61,6 +67,7 @@ class Batcher:
             tuple(spec.name for spec in signature.outputs),
             limits.allowed_rows if self._is_batched else (),
         )
+        self._axes = self._program.inputs if self._is_batched else ()
         self._worst_row_s = row_s
         self._mean_row_s = row_s if math.isfinite(row_s) else 0.0
         self._queue = JobQueue()
@@ -98,12 +105,15 @@ class Batcher:
         if self._queue.rows:
             self._refuse_beyond_limits(inputs)
         loop = asyncio.get_running_loop()
-        jobs = self._split(inputs, outputs, deadline, loop)
-        for job in jobs:
-            self._queue.push(job, priority)
-        if self._limits.timeout_s:
-            self._due = min(self._due, due(jobs[0], self._limits.timeout_s))
-        self._schedule(loop)
+        jobs = split(inputs, outputs, self._axes, self._max_rows, deadline=deadline, loop=loop)
+        if self._is_alone(jobs):
+            self._finish(self._compute(jobs, loop))
+        else:
+            for job in jobs:
+                self._queue.push(job, priority)
+            if self._limits.timeout_s:
+                self._due = min(self._due, due(jobs[0], self._limits.timeout_s))
+            self._schedule(loop)
         try:
             if len(jobs) == 1:
                 timed = await jobs[0].future
@@ -122,33 +132,18 @@ class Batcher:
         """How requests are joined."""
         return self._limits
 
-    def _split(
-        self,
-        inputs: Tensors,
-        outputs: tuple[str, ...],
-        deadline: float | None,
-        loop: asyncio.AbstractEventLoop,
-    ) -> list[Job]:
-        now = loop.time()
-        if not self._is_batched:
-            return [Job(inputs, outputs, 1, (), deadline, now, loop.create_future())]
-        tensors = [inputs[name] for name in self._program.inputs]
-        rows, step = len(tensors[0]), self._max_rows
-        shapes = tuple([tensor.shape[1:] for tensor in tensors])
-        if rows <= step:
-            return [Job(inputs, outputs, rows, shapes, deadline, now, loop.create_future())]
-        return [
-            Job(
-                {name: tensor[at : at + step] for name, tensor in inputs.items()},
-                outputs,
-                min(step, rows - at),
-                shapes,
-                deadline,
-                now,
-                loop.create_future(),
-            )
-            for at in range(0, rows, step)
-        ]
+    def _is_alone(self, jobs: Sequence[Job]) -> bool:
+        """Whether nobody waits or is about to, and the run is short: it needs no queue then."""
+        job = jobs[0]
+        return not (
+            len(jobs) > 1
+            or len(self._queue)
+            or self._in_threads
+            or self._limits.timeout_s
+            or self._worst_row_s * job.rows > self._limits.inline_s
+            or self._has_company()
+            or (job.deadline is not None and job.deadline <= job.arrived)
+        )
 
     def _refuse_beyond_limits(self, inputs: Tensors) -> None:
         """Raise Overloaded if the queue has no room; one request alone always has."""

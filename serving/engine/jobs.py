@@ -6,6 +6,7 @@ Knows neither sessions nor threads; ``batching.Batcher`` owns one queue for a si
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
@@ -44,6 +45,47 @@ class Job:
     deadline: float | None
     arrived: float
     future: asyncio.Future[Timed]
+
+
+def split(
+    inputs: Tensors,
+    outputs: tuple[str, ...],
+    batched: Sequence[str],
+    max_rows: int,
+    *,
+    deadline: float | None,
+    loop: asyncio.AbstractEventLoop,
+) -> list[Job]:
+    """A request's jobs, of *max_rows* at most.
+
+    Args:
+        inputs: Checked against the signature.
+        outputs: Names of the wanted ones.
+        batched: Names of all inputs; none where there is no batch axis to cut.
+        max_rows: Of one run.
+        deadline: On the loop's clock.
+        loop: Whose futures they are answered by.
+    """
+    now = loop.time()
+    if not batched:
+        return [Job(inputs, outputs, 1, (), deadline, now, loop.create_future())]
+    tensors = [inputs[name] for name in batched]
+    rows = len(tensors[0])
+    shapes = tuple([tensor.shape[1:] for tensor in tensors])
+    if rows <= max_rows:
+        return [Job(inputs, outputs, rows, shapes, deadline, now, loop.create_future())]
+    return [
+        Job(
+            {name: tensor[at : at + max_rows] for name, tensor in inputs.items()},
+            outputs,
+            min(max_rows, rows - at),
+            shapes,
+            deadline,
+            now,
+            loop.create_future(),
+        )
+        for at in range(0, rows, max_rows)
+    ]
 
 
 @dataclass(slots=True)

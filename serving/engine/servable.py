@@ -64,6 +64,8 @@ class LoadOptions:
         read_warmup: Requests that a SavedModel's folder brings along, to be run first.
         read_batching: How a version's folder wants its requests joined, laid over *limits*.
         check: What a version's folder must pass before anything in it is opened, or BadVersion.
+        has_company: Whether a request may be joined by others that have come with it and are
+            not in the engine yet; one that is not runs at once.
     """
 
     intra_op_threads: int = 1
@@ -73,6 +75,7 @@ class LoadOptions:
     read_warmup: Callable[[Path], Iterable[Prediction]] = lambda _: ()
     read_batching: Callable[[Path], BatchOverrides] = lambda _: BatchOverrides()
     check: Callable[[Path], object] = lambda _: None
+    has_company: Callable[[], bool] = lambda: True
 
 
 def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executor) -> Servable:
@@ -246,9 +249,15 @@ def _batcher(
     loaded: LoadedModel, name: str, signature: Signature, options: LoadOptions, executor: Executor
 ) -> Batcher:
     session = loaded.session(name)
-    row_s = warm_row_seconds(session, signature)
-    if loaded.waiting is None:
-        return Batcher(session, signature, options.limits, executor, row_s=row_s)
-    # The event loop waits for no other process, however fast it was until now.
-    limits = replace(options.limits, inline_s=-1.0)
-    return Batcher(session, signature, limits, loaded.waiting, row_s=row_s)
+    limits = options.limits
+    if loaded.waiting is not None:
+        # The event loop waits for no other process, however fast it was until now.
+        limits, executor = replace(limits, inline_s=-1.0), loaded.waiting
+    return Batcher(
+        session,
+        signature,
+        limits,
+        executor,
+        row_s=warm_row_seconds(session, signature),
+        has_company=options.has_company,
+    )

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from serving.sockets.asgi import DISCONNECT, Event, Headers
+from serving.sockets.entrance import Entrance
 
 TOO_LONG = b"431 Request Header Fields Too Large"
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
@@ -15,6 +16,8 @@ _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 class Link(Protocol):
     """What an exchange needs of its connection."""
+
+    entrance: Entrance
 
     @property
     def is_leaving(self) -> bool:
@@ -50,7 +53,7 @@ class Exchange:
         self._is_end_told = False
         self._is_gone = False
         self._has_hung_up = False
-        self._news: asyncio.Future[None] | None = None
+        self._news = link.entrance.news()
         self._start = b""
         self._is_chunked = False
 
@@ -58,27 +61,23 @@ class Exchange:
         """A piece of the body came; returns how many bytes wait now."""
         self._parts.append(body)
         self._unread += len(body)
-        self._wake()
+        self._news.tell()
         return self._unread
 
     def feed_end(self) -> None:
         """The body is whole."""
         self._is_body_done = True
-        self._wake()
+        self._news.tell()
 
     def disconnect(self) -> None:
         """Nobody waits for the answer any more."""
         self._is_gone = True
-        self._wake()
+        self._news.tell()
 
     def hang_up(self) -> None:
         """The client has probably gone; whether it reads the answer is not known."""
         self._has_hung_up = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        self._news.tell()
 
     async def receive(self) -> Event:
         """ASGI's ``receive``: the body as it comes, and at last the disconnect."""
@@ -92,8 +91,7 @@ class Exchange:
             if self._expects_continue:
                 self._expects_continue = False
                 self._link.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            await self._news.wait()
 
     def _take(self) -> Event:
         parts = self._parts
@@ -120,15 +118,16 @@ class Exchange:
             await self._send_body(event.get("body", b""), has_more=event.get("more_body", False))
 
     def _head(self, status: int, headers: Headers) -> bytes:
-        names = {name.lower() for name, _ in headers}
+        lines, has_length = [_status_line(status)], False
+        for name, value in headers:
+            lines.append(b"%s: %s\r\n" % (name, value))
+            has_length = has_length or name.lower() == b"content-length"
         has_body = status >= 200 and status not in (204, 304)
         is_old = self.scope["http_version"] == "1.0"
-        self._is_chunked = has_body and not is_old and b"content-length" not in names
-        lines = [_status_line(status)]
-        lines.extend(b"%s: %s\r\n" % (name, value) for name, value in headers)
+        self._is_chunked = has_body and not is_old and not has_length
         if self._is_chunked:
             lines.append(b"transfer-encoding: chunked\r\n")
-        elif has_body and b"content-length" not in names:
+        elif has_body and not has_length:
             self.keeps_alive = False  # HTTP/1.0 knows the end of such a body by the close
         if self._link.is_leaving or not self.keeps_alive or not self._is_body_done:
             lines.append(b"connection: close\r\n")
@@ -150,7 +149,7 @@ class Exchange:
             await self._link.writable()
         else:
             self.is_answered = True
-            self._wake()
+            self._news.tell()
 
 
 @lru_cache(maxsize=64)
@@ -178,7 +177,7 @@ def check_host(version: str, headers: Headers) -> None:
     Raises:
         NoRequest: It does not, and whoever passes it on could take it for another's.
     """
-    count = sum(name == b"host" for name, _ in headers)
+    count = [name for name, _ in headers].count(b"host")
     if count > 1 or (count == 0 and version == "1.1"):
         raise NoRequest(f"HTTP/1.1 needs one Host header, and there are {count}")
 
@@ -199,4 +198,6 @@ def request_head(method: bytes, target: bytes, version: bytes, headers: Headers)
 
 def expects_continue(headers: Headers) -> bool:
     """Whether the client waits for leave to send its body."""
-    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
+    # A list and no generator: each request is asked, and most have no such header.
+    expected = [value for name, value in headers if name == b"expect"]
+    return bool(expected) and b"100-continue" in map(bytes.lower, expected)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import httptools
 
-from serving.sockets.asgi import App, make_scope, peer_of
+from serving.sockets.asgi import make_scope, peer_of
+from serving.sockets.entrance import Entrance
 from serving.sockets.exchange import (
     TOO_LONG,
     Exchange,
@@ -34,8 +35,8 @@ _UNREAD_BYTES = 1024 * 1024
 class Http1Connection(asyncio.Protocol):
     """Answers one client."""
 
-    def __init__(self, app: App, limits: Limits, on_end: Callable[[Http1Connection], None]) -> None:
-        self._app = app
+    def __init__(self, entrance: Entrance, limits: Limits, on_end: Callable[..., None]) -> None:
+        self.entrance = entrance
         self._limits = limits
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -186,13 +187,13 @@ class Http1Connection(asyncio.Protocol):
 
     def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
-        exchange.task = self._loop.create_task(self._run(exchange))
+        exchange.task = self.entrance.begin(self._run(exchange))
 
     async def _run(self, exchange: Exchange) -> None:
         """The application's whole work on one request, whatever becomes of it."""
         await self.writable()  # one that asks ahead must take the answers
         try:
-            await self._app(exchange.scope, exchange.receive, exchange.send)
+            await self.entrance.enter(exchange.scope, exchange.receive, exchange.send)
         except Exception:
             logger.exception("the application failed at %s", exchange.scope["path"])
         finally:

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable
 
 from serving.sockets import frames
-from serving.sockets.asgi import App, Event, peer_of
+from serving.sockets.asgi import Event, peer_of
 from serving.sockets.budget import Budget
+from serving.sockets.entrance import Entrance
 from serving.sockets.frame_reader import FRAME_BYTES, Frame, FrameReader
 from serving.sockets.frames import ConnectionFault, ErrorCode, StreamFault
 from serving.sockets.limits import Limits
@@ -29,8 +30,8 @@ _ACK_S = 0.5
 class Http2Connection(asyncio.Protocol):
     """Answers one client; begins with the preface."""
 
-    def __init__(self, app: App, limits: Limits, on_end: Callable[[Http2Connection], None]) -> None:
-        self._app = app
+    def __init__(self, entrance: Entrance, limits: Limits, on_end: Callable[..., None]) -> None:
+        self.entrance = entrance
         self._limits = limits
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -41,8 +42,7 @@ class Http2Connection(asyncio.Protocol):
         self._running = 0
         self.newest = 0
         self._peer_window = frames.DEFAULT_WINDOW
-        self._is_leaving = self._refuses = False
-        self._has_failed = False
+        self._is_leaving = self._refuses = self._has_failed = False
         self.send_window = frames.DEFAULT_WINDOW
         self.frame_bytes = frames.DEFAULT_FRAME_BYTES
 
@@ -221,12 +221,12 @@ class Http2Connection(asyncio.Protocol):
         self.streams[number] = stream
         self._running += 1
         # The stream keeps it: the loop itself has only a weak reference.
-        stream.task = self._loop.create_task(self._run(stream))
+        stream.task = self.entrance.begin(self._run(stream))
 
     async def _run(self, stream: Stream) -> None:
         """The application's whole work on one request, whatever becomes of it."""
         try:
-            await self._app(stream.scope, stream.receive, stream.send)
+            await self.entrance.enter(stream.scope, stream.receive, stream.send)
         except Exception:
             logger.exception("the application failed at %s", stream.scope["path"])
         finally:

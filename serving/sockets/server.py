@@ -10,6 +10,7 @@ from typing import Protocol
 
 from serving.sockets import frames
 from serving.sockets.asgi import App
+from serving.sockets.entrance import Arrivals, Entrance
 from serving.sockets.http1 import Http1Connection
 from serving.sockets.http2 import Http2Connection
 from serving.sockets.limits import Limits
@@ -33,8 +34,9 @@ class Connection(Protocol):
 class SocketServer:
     """Serves *app* on sockets that are bound already.  Lives on one event loop."""
 
-    def __init__(self, app: App, limits: Limits) -> None:
-        self._app = app
+    def __init__(self, app: App, limits: Limits, arrivals: Arrivals | None = None) -> None:
+        """Listen nowhere yet; *arrivals* counts who is about to enter *app*."""
+        self._entrance = Entrance(app, arrivals or Arrivals())
         self._limits = limits
         self._servers: list[asyncio.Server] = []
         # With the timer that retires each; None while it is not known what it speaks.
@@ -91,7 +93,7 @@ class SocketServer:
         """The protocol that goes on where *chooser* has read enough."""
         kind: Callable[..., Http1Connection | Http2Connection]
         kind = Http2Connection if is_http2 else Http1Connection
-        connection = kind(self._app, self._limits, self.forget)
+        connection = kind(self._entrance, self._limits, self.forget)
         timer: asyncio.TimerHandle | None = None
         if self._limits.max_age_s:
             loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from serving.sockets import frames
 from serving.sockets.asgi import DISCONNECT, Event, Headers
+from serving.sockets.entrance import Entrance
 from serving.sockets.frames import ErrorCode, StreamFault
 from serving.sockets.limits import Limits
 from serving.sockets.request_headers import BODY_BYTES
@@ -16,6 +17,7 @@ from serving.sockets.windows import ReceiveWindow
 class Link(Protocol):
     """What a stream needs of its connection."""
 
+    entrance: Entrance
     send_window: int
     frame_bytes: int
 
@@ -58,7 +60,7 @@ class Stream:
         self._is_end_told = False
         self._start: bytes | None = None
         self._has_trailers = False
-        self._news: asyncio.Future[None] | None = None
+        self._news = link.entrance.news()
         self._room: asyncio.Future[None] | None = None
         self.wanted = 0
         self._has_begun = False
@@ -82,12 +84,12 @@ class Stream:
             self.unread += len(data)
         self._has_moved = True
         self.is_body_done = self.is_body_done or is_last
-        _wake(self._news)
+        self._news.tell()
 
     def disconnect(self) -> None:
         """Nobody waits for the answer any more."""
         self.is_gone = True
-        _wake(self._news)
+        self._news.tell()
         _wake(self._room)
 
     def widen(self, room: int) -> int:
@@ -117,8 +119,7 @@ class Stream:
                 return DISCONNECT
             if self._parts or (self.is_body_done and not self._is_end_told):
                 return self._take()
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            await self._news.wait()
 
     def _take(self) -> Event:
         parts = self._parts
@@ -223,7 +224,7 @@ class Stream:
         if not self.is_body_done:  # the answer needs no more of the request
             text += frames.encode_reset(self.number, ErrorCode.NO_ERROR)
         self._link.write(text)
-        _wake(self._news)
+        self._news.tell()
 
 
 def _ending(start: bytes) -> bytes:

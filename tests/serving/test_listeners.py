@@ -1,4 +1,4 @@
-"""TLS, clients' certificates and Unix domain sockets, with real certificates and real clients."""
+"""TLS, clients' certificates, Unix domain sockets, and who comes together, with real clients."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 import trustme
 
 from model_store.errors import AddressTaken, InvalidRequest
 from serving.api import oip
+from serving.api.calls import ModelRef, Prediction
+from serving.api.oip_http_client import encode_infer_request, infer_path
+from tests.serving.sockets.clients import H2Client
 from tests.support import BUNDLED_STORE, RunningServer, running_server
 
 
@@ -210,3 +214,23 @@ def test_a_key_of_another_certificate_is_refused(keys: Keys, tmp_path: Path):
     with pytest.raises(InvalidRequest, match="no certificate with its key"):
         with running_server(BUNDLED_STORE, **{**keys.settings, "tls_key": str(other)}):
             pass
+
+
+async def test_requests_that_come_together_run_together_and_one_alone_by_itself(numbers_server):
+    image = np.zeros((1, 28, 28, 1), np.uint8)
+    body, length = encode_infer_request(Prediction(ModelRef("numbers"), {"image": image}))
+    more = [("inference-header-content-length", str(length))]
+    client = await H2Client.connect(int(numbers_server.http.rpartition(":")[2]))
+
+    async def rows_of_runs(requests: int) -> list[int]:
+        path = infer_path(ModelRef("numbers"))
+        numbers = [client.begin_later(path, end=False, more=more) for _ in range(requests)]
+        for number in numbers:
+            client.h2.send_data(number, body, end_stream=True)
+        client.flush()
+        answers = [await client.answer(number) for number in numbers]
+        return [int(answer.headers[b"easel-batch-rows"]) for answer in answers]
+
+    assert await rows_of_runs(1) == [1]
+    assert max(await rows_of_runs(4)) > 1
+    client.close()

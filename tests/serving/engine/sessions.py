@@ -91,10 +91,14 @@ def in_virtual_time(work: Coroutine, loop: VirtualLoop) -> None:
         runner.run(work)
 
 
-def batcher(session, executor, *, row_s=0.0, signature=ROWS, **limits) -> Batcher:
+def batcher(
+    session, executor, *, row_s=0.0, signature=ROWS, has_company=lambda: True, **limits
+) -> Batcher:
     """A queue whose limits are out of the way unless a test names them."""
     limits = {"max_queue_s": 1e9, **limits}
-    return Batcher(session, signature, BatchLimits(**limits), executor, row_s=row_s)
+    return Batcher(
+        session, signature, BatchLimits(**limits), executor, row_s=row_s, has_company=has_company
+    )
 
 
 def rows(*values: int, width: int = 1) -> Tensors:

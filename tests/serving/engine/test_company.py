@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from model_store.errors import DeadlineExceeded, EaselError
 from tests.serving.engine.sessions import (
+    POISON,
     Doubler,
     VirtualExecutor,
     VirtualLoop,
@@ -86,3 +88,54 @@ def test_a_higher_priority_passes_those_that_came_a_little_before(timeout_s):
 
     in_virtual_time(all_of_them(), scene.loop)
     assert ends == ["first", "high", "usual", "low"]
+
+
+async def turns_until_answered(queue) -> int:
+    """How often the event loop turned before one request was answered."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    await asyncio.sleep(0)
+    await outputs(queue, rows(1))
+    counting.cancel()
+    return turns
+
+
+async def test_a_request_that_nobody_comes_with_runs_at_once():
+    assert await turns_until_answered(batcher(Doubler(), None, has_company=lambda: False)) == 0
+    assert await turns_until_answered(batcher(Doubler(), None, has_company=lambda: True)) > 0
+
+
+async def test_whoever_comes_while_others_wait_joins_them():
+    session, company = Doubler(), [True, False]
+    queue = batcher(session, None, has_company=lambda: company.pop(0))
+    await asyncio.gather(outputs(queue, rows(1)), outputs(queue, rows(2)))
+    assert session.batches == [(2, 1)]
+
+
+async def test_a_request_alone_fails_and_expires_as_any_other():
+    session = Doubler()
+    queue = batcher(session, None, has_company=lambda: False)
+    with pytest.raises(EaselError, match="poison"):
+        await outputs(queue, rows(POISON))
+    with pytest.raises(DeadlineExceeded):
+        await outputs(queue, rows(1), deadline=0.0)
+    assert session.batches == [(1, 1)]
+    assert queue.statistics.failure.count == 2
+
+
+def test_a_request_alone_waits_for_company_where_it_is_told_to():
+    scene = Scene(timeout_s=0.01, has_company=lambda: False)
+    assert scene.play((0.0,), (0.004,)) == [0.01, 0.01]
+    assert scene.session.batches == [(2, 1)]
+
+
+def test_a_long_run_alone_leaves_the_event_loop_free():
+    scene = Scene(row_s=1.0, has_company=lambda: False)
+    assert scene.play((0.0,)) == [0.5]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
 
 import numpy as np
 from hypothesis import given, settings
@@ -101,9 +103,10 @@ async def come_and_go(queue: Batcher, index: int, request: Request) -> str:
         }
     ),
     in_thread=st.booleans(),
+    company=st.lists(st.booleans(), min_size=1, max_size=7),
 )
 @settings(max_examples=300)
-def test_every_row_returns_to_its_caller(crowd, max_rows, is_padded, limits, in_thread):
+def test_every_row_returns_to_its_caller(crowd, max_rows, is_padded, limits, in_thread, company):
     session, loop = Doubler(), VirtualLoop()
     allowed = tuple(sorted({max_rows, (max_rows + 1) // 2})) if is_padded else ()
     queue = batcher(
@@ -112,6 +115,7 @@ def test_every_row_returns_to_its_caller(crowd, max_rows, is_padded, limits, in_
         row_s=1.0 if in_thread else 0.0,
         max_rows=max_rows,
         allowed_rows=allowed,
+        has_company=partial(next, cycle(company)),
         **limits,
     )
 

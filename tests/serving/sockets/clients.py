@@ -92,12 +92,24 @@ class H2Client:
         method: str = "POST",
         more: Iterable[tuple[str, str]] = (),
     ) -> int:
+        number = self.begin_later(path, end=end, method=method, more=more)
+        self.flush()
+        return number
+
+    def begin_later(
+        self,
+        path: str = "/",
+        *,
+        end: bool = True,
+        method: str = "POST",
+        more: Iterable[tuple[str, str]] = (),
+    ) -> int:
+        """Begin a request that is sent with the next flush."""
         number = self.h2.get_next_available_stream_id()
         headers = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "x")]
         headers += more
         self.h2.send_headers(number, headers, end_stream=end)
         self.answers[number] = Answer()
-        self.flush()
         return number
 
     async def send_all(self, number: int, body: bytes) -> None:
