@@ -16,7 +16,7 @@ from wsgiref.types import WSGIEnvironment
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_content_length, get_input_stream
@@ -87,8 +87,10 @@ def read_body(environ: WSGIEnvironment, most_bytes: int) -> bytes:
         ClientDisconnected: It ended before it was whole.
     """
     left = get_content_length(environ)
-    if left is None or left > most_bytes:
-        return get_input_stream(environ, max_content_length=most_bytes).read()
+    if left is None:
+        return _read_unmeasured(environ, most_bytes)
+    if left > most_bytes:
+        raise RequestEntityTooLarge
     stream, parts = environ["wsgi.input"], list[bytes]()
     while left:
         parts.append(stream.read(left))
@@ -96,6 +98,15 @@ def read_body(environ: WSGIEnvironment, most_bytes: int) -> bytes:
             raise ClientDisconnected
         left -= len(parts[-1])
     return b"".join(parts)
+
+
+def _read_unmeasured(environ: WSGIEnvironment, most_bytes: int) -> bytes:
+    """A body in chunks, which does not say how long it is."""
+    # One byte more: of what is longer than its limit Werkzeug reads the beginning.
+    body = get_input_stream(environ, max_content_length=most_bytes + 1).read()
+    if len(body) > most_bytes:
+        raise RequestEntityTooLarge
+    return body
 
 
 def read_query(environ: WSGIEnvironment) -> dict[str, str]:

@@ -12,8 +12,9 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from adapter.http.reading import read_deadline, read_json, read_picture
+from adapter.http.reading import read_body, read_deadline, read_json, read_picture
 from adapter.services.recognising import TopK
 from model_store.errors import InvalidRequest
 from tests.model_store.pictures import encode, three
@@ -138,6 +139,36 @@ def test_any_body_at_all_is_a_picture_or_an_invalid_request(start, rest, kind, q
     except InvalidRequest:
         return
     assert picture
+
+
+class Dripping(BytesIO):
+    """A body that comes in pieces."""
+
+    def read(self, size=-1):
+        return super().read(min(size, 3) if size >= 0 else 3)
+
+
+def sent(body: bytes, length: int | None) -> WSGIEnvironment:
+    """A body as a server hands it on: of a known length, or in chunks."""
+    environ = {"wsgi.input": Dripping(body), "wsgi.input_terminated": True}
+    said = {"HTTP_TRANSFER_ENCODING": "chunked"} if length is None else {"CONTENT_LENGTH": length}
+    return {**environ, **{name: str(value) for name, value in said.items()}}
+
+
+@pytest.mark.parametrize("says_how_long", [True, False])
+@pytest.mark.parametrize("body", [b"", b"7", b"1234567", b"12345678"])
+def test_a_body_is_read_whole_and_no_longer_than_allowed(body, says_how_long):
+    environ = sent(body, len(body) if says_how_long else None)
+    if len(body) <= 7:
+        assert read_body(environ, 7) == body
+        return
+    with pytest.raises(RequestEntityTooLarge):
+        read_body(environ, 7)
+
+
+def test_a_body_that_ends_before_it_is_whole_is_no_body():
+    with pytest.raises(ClientDisconnected):
+        read_body(sent(b"1234", 5), 7)
 
 
 def test_json_without_a_picture_is_options_and_those_in_the_address_fill_up():
