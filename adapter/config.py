@@ -9,6 +9,7 @@ from typing import Literal
 from model_store.errors import InvalidRequest
 
 SERVICES = ("classifier", "numbers", "fingers", "models", "visionapi", "aivoice", "feedback")
+Switch = Literal["auto", "on", "off"]
 # Hands the settings from the command to the processes that answer.
 WORKER_CONFIG_VARIABLE = "EASEL_ADAPTER_WORKER_CONFIG"
 
@@ -30,6 +31,7 @@ class AdapterConfig:
         port: HTTP port.
         workers: Processes.
         threads: Requests at a time in each process.
+        own_cores: Whether each process stays on a core: auto (as many of both), on or off.
         timeout_s: Seconds for an answer; a caller may want it sooner.
         max_body_bytes: Longest request body.
         max_pixels: Largest image, in pixels.
@@ -48,13 +50,11 @@ class AdapterConfig:
     port: int = 8080
     workers: int = 2
     threads: int = 4
+    own_cores: Switch = "auto"
     timeout_s: float = 5.0
     max_body_bytes: int = 10 * 1024 * 1024
     max_pixels: int = 16_000_000
     max_frames: int = 1000
-
-
-Switch = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
