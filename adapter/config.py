@@ -49,7 +49,7 @@ class AdapterConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 2
-    threads: int = 4
+    threads: int = 8
     own_cores: Switch = "auto"
     timeout_s: float = 5.0
     max_body_bytes: int = 10 * 1024 * 1024
