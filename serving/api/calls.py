@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_dtypes  # noqa: F401 - gives numpy its bfloat16
 import numpy as np
@@ -49,8 +49,7 @@ class Prediction:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """Where a request's time went, and in which company.
 
     Attributes:
@@ -64,13 +63,16 @@ class Timing:
     batch_rows: int = 0
 
 
+_UNTIMED = Timing()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back, which version computed it, and how that went."""
 
     model: ModelVersion
     outputs: Tensors
-    timing: Timing = Timing()
+    timing: Timing = _UNTIMED
 
 
 # numpy works a dtype's name out anew each time, which costs more than a small inference.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -88,6 +89,7 @@ def refuse_shared_memory(parameters: Mapping[str, object], where: str) -> None:
         )
 
 
+@lru_cache(maxsize=128)
 def decode_model_ref(name: str, version: str) -> ModelRef:
     """Read which servable is asked for; an empty version is the live one.
 

@@ -79,6 +79,11 @@ class Batcher:
         self.statistics = Statistics()
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of all outputs, in the signature's order."""
+        return self._program.outputs
+
+    @property
     def waiting_rows(self) -> int:
         """Rows in the queue now."""
         return self._queue.rows

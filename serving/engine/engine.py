@@ -161,8 +161,11 @@ class Engine:
         if signature is None:
             raise SignatureNotFound(f"{servable.model} has no signature {prediction.signature!r}")
         check_inputs(signature, prediction.inputs)
-        names = wanted_outputs(signature, prediction.outputs)
         batcher = servable.batchers[prediction.signature]
+        names = batcher.outputs
+        if prediction.outputs:
+            check_outputs(names, prediction.outputs)
+            names = prediction.outputs
         results, timing = await batcher.run(prediction.inputs, names, deadline, prediction.priority)
         return Answer(servable.model, dict(zip(names, results, strict=True)), timing)
 
@@ -272,18 +275,14 @@ def check_inputs(signature: Signature, inputs: Tensors) -> None:
         raise TensorMismatch("the inputs have batch axes of different lengths")
 
 
-def wanted_outputs(signature: Signature, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The outputs to compute: *names*, or all when there are none.
+def check_outputs(known: tuple[str, ...], names: tuple[str, ...]) -> None:
+    """Check the *names* of wanted outputs.
 
     Raises:
         TensorMismatch: A name is not the signature's, or is there twice.
     """
-    known = tuple([spec.name for spec in signature.outputs])
-    if not names:
-        return known
     for name in names:
         if name not in known:
             raise TensorMismatch(f"no output {name!r}; there are {', '.join(known)}")
     if len(set(names)) != len(names):
         raise TensorMismatch("an output is asked for twice")
-    return names

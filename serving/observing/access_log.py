@@ -73,7 +73,7 @@ def encode_line(observation: Observation, finished: datetime) -> str:
     call = observation.call
     value: dict[str, Any] = {
         "time": finished.isoformat(timespec="milliseconds"),
-        "protocol": protocol_of(observation),
+        "protocol": protocol_of(observation.path, is_grpc=observation.is_grpc),
         "path": observation.path,
         "code": observation.code.name,
         "total_ms": _ms(observation.seconds),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from serving.observing.histograms import Histograms, Labels, Sample
 from serving.services.observation import Observation, Observe
@@ -12,10 +13,11 @@ _GRPC_APIS = {"tensorflow.serving": "tfs_grpc", "inference": "oip_grpc"}
 _HTTP_APIS = {"v1": "tfs_http", "v2": "oip_http"}
 
 
-def protocol_of(observation: Observation) -> str:
-    """Which public API the call came by: ``tfs_grpc``, ``oip_http`` and so on, or ``other``."""
-    first = observation.path[1:].partition("/")[0]
-    if observation.is_grpc:
+@lru_cache(maxsize=128)
+def protocol_of(path: str, *, is_grpc: bool) -> str:
+    """Which public API a call came by: ``tfs_grpc``, ``oip_http`` and so on, or ``other``."""
+    first = path[1:].partition("/")[0]
+    if is_grpc:
         return _GRPC_APIS.get(first.rpartition(".")[0], "other")
     return _HTTP_APIS.get(first.lower(), "other")
 
@@ -26,7 +28,10 @@ def labels_of(observation: Observation, is_served: Callable[[str], bool]) -> Lab
     A name that no served model has is not one: callers could fill the memory with names.
     """
     answer, asked = observation.call.answer, observation.call.asked
-    protocol, code = protocol_of(observation), observation.code.name
+    protocol, code = (
+        protocol_of(observation.path, is_grpc=observation.is_grpc),
+        observation.code.name,
+    )
     if answer is not None:
         return Labels(answer.model.name, str(answer.model.number), protocol, code)
     name = asked.name if asked is not None and is_served(asked.name) else ""

@@ -7,17 +7,18 @@ raises, and its path decides which API is asked.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from serving.services.methods import Call
 
 JSON = b"application/json"
 # Says with a 405 that a page can only be read.
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 ALLOW_GET = (b"allow", b"GET, HEAD")
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """One request, read whole and decompressed.
 
     Attributes:
@@ -30,13 +31,12 @@ class HttpRequest:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    query: Mapping[str, str] = _NONE
+    headers: Mapping[bytes, bytes] = _NONE
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """One response; length and compression are the transport's."""
 
     body: bytes

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from serving.api import oip_binary
 from serving.api.calls import ModelRef
@@ -28,8 +29,7 @@ _NOBODY = ModelControl()
 _BINARY = b"application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A request, and what its path names: a model at most."""
 
     engine: Engine

@@ -64,6 +64,18 @@ class Exchange:
         self._news.tell()
         return self._unread
 
+    def feed_whole(self, body: bytes) -> None:
+        """All of the body came with the head."""
+        self._parts = [body] if body else []
+        self._unread = len(body)
+        self._is_body_done = True
+
+    def whole(self) -> bytes | None:
+        """The body, if it came in one piece and nobody has taken it; None otherwise."""
+        if not self._is_body_done or self._is_end_told or len(self._parts) > 1:
+            return None
+        return self._parts[0] if self._parts else b""
+
     def feed_end(self) -> None:
         """The body is whole."""
         self._is_body_done = True
@@ -118,10 +130,9 @@ class Exchange:
             await self._send_body(event.get("body", b""), has_more=event.get("more_body", False))
 
     def _head(self, status: int, headers: Headers) -> bytes:
-        lines, has_length = [_status_line(status)], False
-        for name, value in headers:
-            lines.append(b"%s: %s\r\n" % (name, value))
-            has_length = has_length or name.lower() == b"content-length"
+        lines = [_status_line(status), *[b"%s: %s\r\n" % each for each in headers]]
+        # ASGI has names in lower case.
+        has_length = any([name == b"content-length" for name, _ in headers])
         has_body = status >= 200 and status not in (204, 304)
         is_old = self.scope["http_version"] == "1.0"
         self._is_chunked = has_body and not is_old and not has_length

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import deque
 from collections.abc import Callable
 
 import httptools
 
+from serving.sockets.alarm import Alarm
 from serving.sockets.asgi import make_scope, peer_of
 from serving.sockets.entrance import Entrance
 from serving.sockets.exchange import (
@@ -22,6 +22,7 @@ from serving.sockets.exchange import (
     request_head,
 )
 from serving.sockets.limits import Limits
+from serving.sockets.repeated import KnownHead, remember
 from serving.sockets.writing import Writer
 
 logger = logging.getLogger(__name__)
@@ -45,12 +46,13 @@ class Http1Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._header_bytes = self._untold = 0
         self._incoming: Exchange | None = None
+        self._begun, self._is_within = 0, False
+        self._known: KnownHead | None = None
         self._waiting: deque[Exchange] = deque()
         self._current: Exchange | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = math.inf
-        self._is_leaving = False
-        self._has_failed = False
+        self._alarm = Alarm(self._give_up)
+        self._wait, self._wait_no_more = self._alarm.set, self._alarm.clear
+        self._is_leaving = self._has_failed = False
         self._is_reading = True
 
     # asyncio.Protocol
@@ -68,9 +70,16 @@ class Http1Connection(asyncio.Protocol):
         """Parse; the parser calls the ``on_`` methods."""
         if self._has_failed:
             return
+        is_next = self._current is None and not self._is_within
+        if is_next and self._known is not None and self._known.begins(data):
+            self._repeat(self._known, data)
+            return
+        self._begun = 0
         try:
             self._untold += len(data)
             self._parser.feed_data(data)
+            if is_next and self._begun == 1 and not self._is_within:
+                self._remember(data)
             if self._untold > self._limits.header_bytes:  # the parser keeps what has no end yet
                 raise NoRequest(f"a line of more than {self._limits.header_bytes} bytes", TOO_LONG)
             if self._writer.is_behind():
@@ -99,7 +108,7 @@ class Http1Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Tell every application that its client has gone."""
-        self._stop_timer()
+        self._alarm.stop()
         for exchange in (self._incoming, self._current, *self._waiting):
             if exchange is not None:
                 exchange.disconnect()
@@ -122,6 +131,8 @@ class Http1Connection(asyncio.Protocol):
         self._target = b""
         self._headers = []
         self._header_bytes = 1
+        self._begun += 1
+        self._is_within = True
         self._wait(self._limits.headers_s)
 
     def on_url(self, url: bytes) -> None:
@@ -166,8 +177,22 @@ class Http1Connection(asyncio.Protocol):
         if self._incoming is not None:
             self._incoming.feed_end()
         self._incoming = None
+        self._is_within = False
         self._untold = 0
         self._wait_no_more()
+
+    def _repeat(self, known: KnownHead, data: bytes) -> None:
+        """A whole request that begins as the last one did."""
+        exchange = Exchange(self, dict(known.scope), expects_continue=False)
+        exchange.feed_whole(data[len(known.text) :])
+        self._begin(exchange)
+        self._wait_no_more()
+
+    def _remember(self, data: bytes) -> None:
+        """The next request may begin as this one did, which came whole."""
+        exchange = self._current
+        if exchange is not None and exchange.keeps_alive and (body := exchange.whole()) is not None:
+            self._known = remember(data, exchange.scope, body)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Nobody here speaks what was asked for; RFC 9110, section 7.8, lets us go on.
@@ -191,7 +216,8 @@ class Http1Connection(asyncio.Protocol):
 
     async def _run(self, exchange: Exchange) -> None:
         """The application's whole work on one request, whatever becomes of it."""
-        await self.writable()  # one that asks ahead must take the answers
+        if self._writer.is_paused:
+            await self.writable()  # one that asks ahead must take the answers
         try:
             await self.entrance.enter(exchange.scope, exchange.receive, exchange.send)
         except Exception:
@@ -268,29 +294,6 @@ class Http1Connection(asyncio.Protocol):
         self._header_bytes += size
         if self._header_bytes > self._limits.header_bytes:
             raise NoRequest(f"more than {self._limits.header_bytes} bytes of headers", TOO_LONG)
-
-    def _wait(self, seconds: float) -> None:
-        """Close unless something happens within *seconds*."""
-        self._due = self._loop.time() + seconds
-        # A timer that rings too early is set again then: a request moves the time four times.
-        if self._timer is None or self._due < self._timer.when():
-            self._stop_timer()
-            self._timer = self._loop.call_at(self._due, self._ring)
-
-    def _wait_no_more(self) -> None:
-        self._due = math.inf
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _ring(self) -> None:
-        self._timer = None
-        if self._loop.time() >= self._due:
-            self._give_up()
-        elif self._due < math.inf:
-            self._timer = self._loop.call_at(self._due, self._ring)
 
     def _give_up(self) -> None:
         if self._current is None or self._incoming is self._current:

@@ -8,17 +8,21 @@ _BEHIND_BYTES = 1024 * 1024
 
 
 class Writer:
-    """Passes asyncio's pause and resume on to whoever waits to write."""
+    """Passes asyncio's pause and resume on to whoever waits to write.
+
+    Attributes:
+        is_paused: Whether the peer has to read before anything more should be written.
+    """
 
     __slots__ = (
-        "_is_paused", "_loop", "_resumed", "_taken", "_timer", "_transport", "_unread_s", "_written",
+        "_loop", "_resumed", "_taken", "_timer", "_transport", "_unread_s", "_written", "is_paused",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, unread_s: float) -> None:
         self._transport = transport
         self._unread_s = unread_s
         self._loop = asyncio.get_running_loop()
-        self._is_paused = False
+        self.is_paused = False
         self._resumed: asyncio.Event | None = None
         self._written = self._taken = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -31,23 +35,23 @@ class Writer:
 
     async def writable(self) -> None:
         """Return when the peer has taken enough of what was written."""
-        if self._is_paused:
+        if self.is_paused:
             if self._resumed is None:
                 self._resumed = asyncio.Event()
             await self._resumed.wait()
 
     def is_behind(self) -> bool:
         """Whether so much waits for the peer that nothing more should be asked by it."""
-        return self._is_paused and self._transport.get_write_buffer_size() > _BEHIND_BYTES
+        return self.is_paused and self._transport.get_write_buffer_size() > _BEHIND_BYTES
 
     def pause(self) -> None:
         """The peer reads slower than is written."""
-        self._is_paused = True
+        self.is_paused = True
         self._watch()
 
     def resume(self) -> None:
         """The peer has caught up."""
-        self._is_paused = False
+        self.is_paused = False
         if self._resumed is not None:
             self._resumed.set()
             self._resumed = None
@@ -71,7 +75,7 @@ class Writer:
 
     def _look(self) -> None:
         self._timer = None
-        if not self._is_paused and not self._transport.is_closing():
+        if not self.is_paused and not self._transport.is_closing():
             return
         if self._written - self._transport.get_write_buffer_size() <= self._taken:
             self._transport.abort()

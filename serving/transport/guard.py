@@ -11,6 +11,8 @@ from serving.transport.asgi import Receive
 from serving.transport.memory import Memory
 
 INTERVAL_S = 0.25
+# Whoever has longer than the second look may take has no timer until then.
+_SOON_S = 2 * INTERVAL_S
 
 
 class Patrol:
@@ -32,7 +34,7 @@ class Patrol:
         return Guard(self, deadline)
 
     def add(self, guard: Guard) -> None:
-        """Let *guard* follow its client from the second look on."""
+        """Let *guard* look after its call itself from the second look on."""
         self._new.add(guard)
         if not self._is_under_way:
             self._go()
@@ -49,7 +51,7 @@ class Patrol:
     def _look(self) -> None:
         lasting, self._seen, self._new = self._seen, self._new, set()
         for guard in lasting:
-            guard.follow()
+            guard.last()
         self._is_under_way = False
         if self._seen:
             self._go()
@@ -66,11 +68,16 @@ class Guard:
         self.reason: EaselError | None = None
         self._held = 0
         self._patrol = patrol
+        self._deadline = deadline
         self._receive: Receive | None = None
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(self._loop)
         self._following: asyncio.Task[None] | None = None
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._expire)
+        self._timer: asyncio.TimerHandle | None = None
+        self._lasts = False
+        if deadline is not None and deadline - self._loop.time() < _SOON_S:
+            self._timer = self._loop.call_at(deadline, self._expire)
+        patrol.add(self)
 
     def hold(self, size: int) -> None:
         """The request has *size* bytes more, until the call ends.
@@ -84,13 +91,20 @@ class Guard:
     def watch(self, receive: Receive) -> None:
         """The request has come: from now on *receive* tells when the client goes."""
         self._receive = receive
-        self._patrol.add(self)
+        if self._lasts:
+            self._follow(receive)
 
-    def follow(self) -> None:
-        """The call lasts: wait for its client to go."""
+    def last(self) -> None:
+        """The call lasts: wait for its client to go, and for its deadline."""
+        self._lasts = True
+        if self._deadline is not None and self._timer is None:
+            self._timer = self._loop.call_at(self._deadline, self._expire)
         if self._receive is not None:
-            self._following = self._loop.create_task(wait_for_disconnect(self._receive))
-            self._following.add_done_callback(self._on_gone)
+            self._follow(self._receive)
+
+    def _follow(self, receive: Receive) -> None:
+        self._following = self._loop.create_task(wait_for_disconnect(receive))
+        self._following.add_done_callback(self._on_gone)
 
     def __enter__(self) -> Self:
         return self

@@ -122,9 +122,11 @@ class HttpSide:
         return plain
 
     def _deadline(self, headers: Mapping[bytes, bytes]) -> float | None:
-        waits = [self._options.http_timeout_s, _timeout(headers)]
-        given = [wait for wait in waits if wait is not None]
-        return asyncio.get_running_loop().time() + min(given) if given else None
+        ours, theirs = self._options.http_timeout_s, _timeout(headers)
+        if ours is None or theirs is None:
+            wait = theirs if ours is None else ours
+            return None if wait is None else asyncio.get_running_loop().time() + wait
+        return asyncio.get_running_loop().time() + min(ours, theirs)
 
 
 def _first_part(path: str) -> str:

@@ -29,7 +29,7 @@ from tests.serving.observing.calls import PREDICT, answered, failed
     ],
 )
 def test_the_path_says_which_api_was_called(path, is_grpc, protocol):
-    assert protocol_of(answered(path, is_grpc=is_grpc)) == protocol
+    assert protocol_of(path, is_grpc=is_grpc) == protocol
 
 
 def test_an_answer_is_counted_under_the_version_that_gave_it():
