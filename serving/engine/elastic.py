@@ -20,6 +20,9 @@ _TRIAL_S = 1.0
 # Of so many runs alone one is spent on the session that was slower.
 EXPLORE = 32
 _TRUST = 0.2
+# While other processes load their models too a trial shows little: a second session that
+# was not slower by more than this is kept, and the runs of every day decide.
+_NO_WORSE = 1.5
 
 
 class ElasticSession:
@@ -67,7 +70,7 @@ def widened(
     work: Callable[[Session], object],
     above_s: float,
 ) -> Session:
-    """*narrow* alone, or both, if more threads can make a run faster.
+    """*narrow* alone, or both, if more threads may make a run faster.
 
     Args:
         narrow: Few threads.
@@ -86,7 +89,7 @@ def widened(
         alone.append(_seconds(work, narrow))
         together.append(_seconds(work, wide))
     least = min(alone), min(together)  # the least disturbed of each
-    return ElasticSession(narrow, wide, least) if least[1] < least[0] else narrow
+    return ElasticSession(narrow, wide, least) if least[1] < _NO_WORSE * least[0] else narrow
 
 
 def _seconds(work: Callable[[Session], object], session: Session) -> float:

@@ -50,8 +50,8 @@ class Http2Connection(asyncio.Protocol):
         """Say what this side takes."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._writer = Writer(transport, self._limits.unread_s)
-        self.write, self.writable = self._writer.write, self._writer.writable
+        self.writer = Writer(transport, self._limits.unread_s)
+        self.write = self.writer.write
         self._headers = HeaderReader(self._limits.header_bytes, peer_of(transport))
         self._patience = Patience(self, self._limits)
         settings = (
@@ -73,7 +73,7 @@ class Http2Connection(asyncio.Protocol):
                     self._handle(frame)
                 except StreamFault as fault:
                     self.reset(frame.stream, fault.code)
-            if self._writer.is_behind():
+            if self.writer.is_behind():
                 self._transport.pause_reading()
         except ConnectionFault as fault:
             self._fail(fault.code, str(fault))
@@ -83,21 +83,21 @@ class Http2Connection(asyncio.Protocol):
         self._patience.stop()
         for stream in self.streams.values():
             stream.disconnect()
-        self._writer.lose()
+        self.writer.lose()
         self._on_end(self)
 
     def pause_writing(self) -> None:
         """The peer reads slower than is written."""
-        self._writer.pause()
+        self.writer.pause()
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
-        self._writer.resume()
+        self.writer.resume()
         self._transport.resume_reading()
 
     def eof_received(self) -> None:
         """The peer has gone."""
-        self._writer.close()
+        self.writer.close()
 
     # Frames in, the most frequent first.
 
@@ -240,7 +240,7 @@ class Http2Connection(asyncio.Protocol):
             if stream.is_answered:
                 self._budget.earn(Budget.FOR_REQUEST)
             if self._refuses and not self._running:
-                self._writer.close()
+                self.writer.close()
 
     def note_sent(self) -> None:
         """A piece of a body was sent, which the peer will acknowledge."""
@@ -275,7 +275,7 @@ class Http2Connection(asyncio.Protocol):
         self._has_failed = True
         self.write(frames.encode_goaway(self.newest, code, why))
         # A close with input unread would reset the connection, and GOAWAY be lost with it.
-        self._loop.call_later(_LINGER_S, self._writer.close)
+        self._loop.call_later(_LINGER_S, self.writer.close)
 
     def leave(self) -> None:
         """Ask for other connections, in two steps (RFC 9113, 6.8), and close when all is done."""
@@ -293,7 +293,7 @@ class Http2Connection(asyncio.Protocol):
         self._refuses = True
         self.write(frames.encode_goaway(self.newest, ErrorCode.NO_ERROR))
         if not self._running:
-            self._writer.close()
+            self.writer.close()
 
     def abort(self) -> None:
         """Close at once."""

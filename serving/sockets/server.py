@@ -148,6 +148,9 @@ class _Chooser(asyncio.Protocol):
         if sock is not None and sock.family != socket.AF_UNIX:
             # A peer that lost its power says nothing: the system asks for us.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            # asyncio does it only where the listener was told that its protocol is TCP.
+            # Else what follows unanswered bytes, an answer a window update, waits 40 ms.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._timer = asyncio.get_running_loop().call_later(self._server.wait_s, transport.close)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() == "h2":

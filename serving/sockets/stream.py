@@ -12,18 +12,17 @@ from serving.sockets.frames import ErrorCode, StreamFault
 from serving.sockets.limits import Limits
 from serving.sockets.request_headers import BODY_BYTES
 from serving.sockets.windows import ReceiveWindow
+from serving.sockets.writing import Writer
 
 
 class Link(Protocol):
     """What a stream needs of its connection."""
 
     entrance: Entrance
+    writer: Writer
+    streams: dict[int, Stream]
     send_window: int
     frame_bytes: int
-
-    def write(self, data: bytes) -> None:
-        """Send now."""
-        ...
 
     def note_sent(self) -> None:
         """A piece of a body was sent."""
@@ -31,10 +30,6 @@ class Link(Protocol):
 
     def credit(self, stream: Stream, size: int) -> None:
         """Tell the peer that *size* bytes of a body were read."""
-        ...
-
-    async def writable(self) -> None:
-        """Return when the peer has taken enough of what was written."""
         ...
 
 
@@ -159,14 +154,14 @@ class Stream:
             if is_end:
                 self._finish(_ending(start) or start + self._data(b"", is_end=True))
             elif has_more:
-                self._link.write(start)
+                self._link.writer.write(start)
             else:
                 self._start = start  # the trailers come at once
             return
         size = len(body)
         link = self._link
         if size > min(self.send_window, link.send_window, link.frame_bytes):
-            self._link.write(start)
+            self._link.writer.write(start)
             await self._send_slowly(body, is_end=is_end)
             return
         self.send_window -= size
@@ -175,9 +170,9 @@ class Stream:
         if is_end:
             self._finish(text)
         elif has_more:
-            link.write(text)
+            link.writer.write(text)
             link.note_sent()
-            await link.writable()
+            await link.writer.writable()
         else:
             self._start = text
 
@@ -201,9 +196,9 @@ class Stream:
                 if last:
                     self._finish(text)
                 else:
-                    link.write(text)
+                    link.writer.write(text)
                     link.note_sent()
-                    await link.writable()
+                    await link.writer.writable()
             if self.is_gone:
                 raise ConnectionResetError("the client went away")
 
@@ -223,7 +218,10 @@ class Stream:
         self.is_answered = True
         if not self.is_body_done:  # the answer needs no more of the request
             text += frames.encode_reset(self.number, ErrorCode.NO_ERROR)
-        self._link.write(text)
+        if len(self._link.streams) > 1:
+            self._link.writer.write_soon(text)
+        else:
+            self._link.writer.write(text)
         self._news.tell()
 
 

@@ -83,10 +83,16 @@ class Slow(Doubler):
 
 @pytest.mark.parametrize(
     ("narrow_s", "wide_s", "above_s", "is_elastic"),
-    [(0.02, 0.0, 0.001, True), (0.0, 0.02, 0.0, False), (0.0, 0.0, 10.0, False)],
-    ids=["faster", "slower", "cheap"],
+    [
+        (0.02, 0.0, 0.001, True),
+        # Another process may have loaded a model at the same moment.
+        (0.02, 0.021, 0.001, True),
+        (0.0, 0.02, 0.0, False),
+        (0.0, 0.0, 10.0, False),
+    ],
+    ids=["faster", "as fast", "slower", "cheap"],
 )
-def test_a_second_session_is_kept_where_it_helps(narrow_s, wide_s, above_s, is_elastic):
+def test_a_second_session_is_kept_where_it_may_help(narrow_s, wide_s, above_s, is_elastic):
     narrow = Slow(narrow_s)
     chosen = widened(narrow, lambda: Slow(wide_s), lambda each: each.run(("y",), rows(1)), above_s)
     assert isinstance(chosen, ElasticSession) == is_elastic
