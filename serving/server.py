@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from model_store.errors import InvalidRequest
@@ -27,17 +28,16 @@ from serving.listeners import Listening
 from serving.mirroring import Mirroring, local_store
 from serving.observing.setup import Observing, start_observing
 from serving.observing.sharing import Place
+from serving.services import oip_http, tfs_rest
 from serving.services.control import ModelControl, read_control
 from serving.services.health import health_apis, health_methods
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
 from serving.services.oip import oip_methods
-from serving.services.oip_http import oip_http
 from serving.services.openapi import openapi_apis
 from serving.services.reflection import reflection_methods
 from serving.services.tfs import tfs_methods
 from serving.services.tfs_reload import reload_methods
-from serving.services.tfs_rest import tfs_http_api
 from serving.sockets.entrance import Arrivals
 from serving.started import Started
 from serving.transport.app import AsgiApp
@@ -148,8 +148,8 @@ def build_apis(config: ServerConfig, engine: Engine, observing: Observing, crew:
         **openapi_apis(),
         "metrics": observing.metrics,
         "monitoring": observing.metrics,  # TF Serving's /monitoring/prometheus/metrics
-        "v1": tfs_http_api(engine, crew),
-        "v2": oip_http(engine, build_control(config), crew),
+        "v1": tfs_rest.tfs_http_api(engine, crew),
+        "v2": oip_http.oip_http(engine, build_control(config), crew),
     }
     page = monitoring_of(config).path or "/metrics"
     if apis.setdefault(page.split("/")[1], observing.metrics) is not observing.metrics:
@@ -169,9 +169,15 @@ def build_app(
         http_timeout_s=config.rest_api_timeout_in_ms / 1e3 or None,
         allows_cors=config.enable_cors_support,
         observe=observing.observe,
+        runs_model=_runs_model,
     )
     apis = build_apis(config, engine, observing, models.crew)
     return AsgiApp(build_methods(config, engine, models), apis, options)
+
+
+@lru_cache(maxsize=256)
+def _runs_model(path: str) -> bool:
+    return tfs_rest.runs_model(path) if path[1:3].lower() == "v1" else oip_http.runs_model(path)
 
 
 async def serve(

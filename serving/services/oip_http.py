@@ -70,6 +70,12 @@ def oip_http(engine: Engine, control: ModelControl = _NOBODY, crew: Crew | None 
     return answer
 
 
+def runs_model(path: str) -> bool:
+    """Whether a POST to *path* runs a model."""
+    route = _find_route(path)[0]
+    return route is not None and route.answer is _infer
+
+
 @lru_cache(maxsize=128)
 def _find_route(path: str) -> tuple[_Route | None, str, str]:
     """The route of a path, and the model and version in it."""

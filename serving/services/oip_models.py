@@ -89,11 +89,15 @@ async def _infer_in_time(
     deadline = asyncio.get_running_loop().time() + timeout_s
     if call.deadline is not None:
         deadline = min(deadline, call.deadline)
+    # A task of its own: whoever calls this may be none.
+    running = asyncio.ensure_future(engine.infer(servable, prediction, deadline))
     try:
-        async with asyncio.timeout_at(deadline):
-            return await engine.infer(servable, prediction, deadline)
-    except TimeoutError as error:
-        raise DeadlineExceeded("the answer was not there within the request's timeout") from error
+        await asyncio.wait([running], timeout=timeout_s)
+    finally:
+        running.cancel()
+    if running.done():
+        return running.result()
+    raise DeadlineExceeded("the answer was not there within the request's timeout")
 
 
 def _classified(answer: Answer, servable: Servable, options: InferOptions) -> Answer:

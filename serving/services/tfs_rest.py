@@ -49,6 +49,11 @@ def tfs_http_api(engine: Engine, crew: Crew | None = None) -> HttpApi:
     return answer
 
 
+def runs_model(path: str) -> bool:
+    """Whether a POST to *path* runs a model."""
+    return _POST.fullmatch(path) is not None
+
+
 def _malformed(request: HttpRequest) -> InvalidRequest:
     if request.method == "GET" and _NO_MODEL.fullmatch(request.path):
         return InvalidRequest("Missing model name in request.")

@@ -7,11 +7,60 @@ came with it.  Whoever runs the first of them can so know that more will follow 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from serving.sockets.asgi import App, Event, Receive, Send
+from serving.sockets.asgi import App, Event, Headers, Receive, Send
+
+logger = logging.getLogger(__name__)
+
+
+class Direct(Protocol):
+    """A request that is answered without a task, as long as no step of it takes long."""
+
+    def begin(self) -> bool:
+        """Go as far as can be gone; returns whether that was to the end."""
+        ...
+
+    def go_on(self) -> None:
+        """All that began with it, and what they gave the event loop to do, has had its turn."""
+        ...
+
+
+class Answerable(Protocol):
+    """A request that came whole, and the way to its answer.
+
+    Attributes:
+        is_gone: Whether nobody waits for it any more.
+        task: What answers it, where that is a task.
+    """
+
+    is_gone: bool
+    task: asyncio.Task[None] | None
+
+    def answer(
+        self, status: int, headers: Headers, body: bytes, trailers: Headers | None = None
+    ) -> bool:
+        """Send the whole answer, if the client takes so much now; returns whether it does."""
+        ...
+
+    def end(self) -> None:
+        """The application has done with it, answered or not."""
+        ...
+
+    async def receive(self) -> Event:
+        """ASGI's."""
+        ...
+
+    async def send(self, event: Event) -> None:
+        """ASGI's."""
+        ...
+
+
+# Of a request and its body.
+Make = Callable[[Answerable, bytes], Direct]
 
 
 @dataclass(slots=True)
@@ -53,12 +102,35 @@ class News:
 class Entrance:
     """An application, and who waits to enter it.  Lives on one event loop."""
 
-    __slots__ = ("_app", "_arrivals", "_loop")
+    __slots__ = ("_app", "_arrivals", "_directs", "_loop", "direct")
 
     def __init__(self, app: App, arrivals: Arrivals) -> None:
         self._app = app
         self._arrivals = arrivals
+        self._directs: list[Direct] = []
         self._loop = asyncio.get_running_loop()
+        # An application may have it: what makes such requests of those with a scope, if any does.
+        self.direct: Callable[[Event], Make | None] = getattr(app, "direct", _none)
+
+    def begin_direct(self, request: Direct) -> None:
+        """Begin *request* with the event loop's next turn, and go on with the one after."""
+        self._arrivals.count += 1
+        if not self._directs:
+            self._loop.call_soon(self._begin_directs)
+        self._directs.append(request)
+
+    def _begin_directs(self) -> None:
+        requests, self._directs = self._directs, []
+        waiting: list[Direct] = []
+        for request in requests:
+            self._arrivals.count -= 1
+            try:
+                if not request.begin():
+                    waiting.append(request)
+            except Exception:
+                logger.exception("a request could not be answered")
+        if waiting:
+            self._loop.call_soon(_go_on, waiting)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let *work*, which will ``enter``, begin with the event loop's next turn."""
@@ -73,3 +145,15 @@ class Entrance:
         """The application's answer to one request."""
         self._arrivals.count -= 1
         return self._app(scope, receive, send)
+
+
+def _go_on(requests: Sequence[Direct]) -> None:
+    for request in requests:
+        try:
+            request.go_on()
+        except Exception:
+            logger.exception("a request could not be answered")
+
+
+def _none(_scope: Event) -> None:
+    return None

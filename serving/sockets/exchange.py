@@ -18,10 +18,10 @@ class Link(Protocol):
     """What an exchange needs of its connection."""
 
     entrance: Entrance
+    is_leaving: bool
 
-    @property
-    def is_leaving(self) -> bool:
-        """Whether this answer is the last."""
+    def finish(self, exchange: Exchange) -> None:
+        """The application has done with it."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -44,14 +44,13 @@ class Exchange:
         self.scope = scope
         self.task: asyncio.Task[None] | None = None
         self.keeps_alive = True
-        self.is_answered = False
+        self.is_answered = self.is_gone = False
         self._link = link
         self._expects_continue = expects_continue
         self._parts: list[bytes] = []
         self._unread = 0
         self._is_body_done = False
         self._is_end_told = False
-        self._is_gone = False
         self._has_hung_up = False
         self._news = link.entrance.news()
         self._start = b""
@@ -83,7 +82,7 @@ class Exchange:
 
     def disconnect(self) -> None:
         """Nobody waits for the answer any more."""
-        self._is_gone = True
+        self.is_gone = True
         self._news.tell()
 
     def hang_up(self) -> None:
@@ -94,7 +93,7 @@ class Exchange:
     async def receive(self) -> Event:
         """ASGI's ``receive``: the body as it comes, and at last the disconnect."""
         while True:
-            if self._is_gone or self.is_answered:
+            if self.is_gone or self.is_answered:
                 return DISCONNECT
             if self._parts or (self._is_body_done and not self._is_end_told):
                 return self._take()
@@ -122,12 +121,26 @@ class Exchange:
         Raises:
             OSError: Nobody waits for the answer any more.
         """
-        if self._is_gone:
+        if self.is_gone:
             raise ConnectionResetError("the client went away")
         if event["type"] == "http.response.start":
             self._start = self._head(event["status"], event["headers"])
         elif event["type"] == "http.response.body":
             await self._send_body(event.get("body", b""), has_more=event.get("more_body", False))
+
+    def answer(
+        self, status: int, headers: Headers, body: bytes, trailers: Headers | None = None
+    ) -> bool:
+        """The whole answer to a request that came whole and is not for a head alone."""
+        assert trailers is None  # whoever has some speaks HTTP/2
+        text = self._head(status, headers)
+        self._link.write(text + (_chunked(body, is_last=True) if self._is_chunked else body))
+        self.is_answered = True
+        return True
+
+    def end(self) -> None:
+        """The application has done with it, answered or not."""
+        self._link.finish(self)
 
     def _head(self, status: int, headers: Headers) -> bytes:
         lines = [_status_line(status), *[b"%s: %s\r\n" % each for each in headers]]
@@ -180,6 +193,12 @@ class NoRequest(Exception):
     def __init__(self, why: str, status: bytes = b"400 Bad Request") -> None:
         super().__init__(why)
         self.status = status
+
+
+def reason_of(error: Exception) -> NoRequest:
+    """Why the parser gave up; what a callback of it raises comes wrapped."""
+    ours = (each for each in (error, error.__context__) if isinstance(each, NoRequest))
+    return next(ours, NoRequest(str(error)))
 
 
 def check_host(version: str, headers: Headers) -> None:

@@ -11,18 +11,19 @@ import httptools
 
 from serving.sockets.alarm import Alarm
 from serving.sockets.asgi import make_scope, peer_of
-from serving.sockets.entrance import Entrance
+from serving.sockets.entrance import Entrance, Make
 from serving.sockets.exchange import (
     TOO_LONG,
     Exchange,
     NoRequest,
     check_host,
     expects_continue,
+    reason_of,
     refusal,
     request_head,
 )
 from serving.sockets.limits import Limits
-from serving.sockets.repeated import KnownHead, remember
+from serving.sockets.repeated import Heads, KnownHead
 from serving.sockets.writing import Writer
 
 logger = logging.getLogger(__name__)
@@ -47,12 +48,13 @@ class Http1Connection(asyncio.Protocol):
         self._header_bytes = self._untold = 0
         self._incoming: Exchange | None = None
         self._begun, self._is_within = 0, False
-        self._known: KnownHead | None = None
+        self._heads = Heads()
         self._waiting: deque[Exchange] = deque()
         self._current: Exchange | None = None
+        self._new: Exchange | None = None
         self._alarm = Alarm(self._give_up)
         self._wait, self._wait_no_more = self._alarm.set, self._alarm.clear
-        self._is_leaving = self._has_failed = False
+        self.is_leaving = self._has_failed = False
         self._is_reading = True
 
     # asyncio.Protocol
@@ -71,15 +73,13 @@ class Http1Connection(asyncio.Protocol):
         if self._has_failed:
             return
         is_next = self._current is None and not self._is_within
-        if is_next and self._known is not None and self._known.begins(data):
-            self._repeat(self._known, data)
+        if is_next and (known := self._heads.known) is not None and known.begins(data):
+            self._repeat(known, data)
             return
         self._begun = 0
         try:
             self._untold += len(data)
-            self._parser.feed_data(data)
-            if is_next and self._begun == 1 and not self._is_within:
-                self._remember(data)
+            self._feed(data, may_repeat=is_next)
             if self._untold > self._limits.header_bytes:  # the parser keeps what has no end yet
                 raise NoRequest(f"a line of more than {self._limits.header_bytes} bytes", TOO_LONG)
             if self._writer.is_behind():
@@ -88,17 +88,12 @@ class Http1Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data[upgrade.args[0] :])
         except (httptools.HttpParserError, NoRequest) as error:
-            # What a callback raises comes wrapped.
-            ours = (each for each in (error, error.__context__) if isinstance(each, NoRequest))
-            reason = next(ours, NoRequest(str(error)))
+            reason = reason_of(error)
             self._refuse(reason.status, str(reason))
 
     def eof_received(self) -> bool:
-        """The client sends no more: most have gone, some still read.
-
-        The application hears of it and may stop; what it answers is sent.
-        """
-        self._is_leaving = True
+        """The client sends no more: most have gone, some still read what is answered."""
+        self.is_leaving = True
         if self._current is not None:
             self._current.hang_up()
         stays = self._incoming is None and self._current is not None and not self._peer.is_secure
@@ -158,7 +153,7 @@ class Http1Connection(asyncio.Protocol):
         exchange.keeps_alive = self._parser.should_keep_alive()
         self._incoming = exchange
         if self._current is None:
-            self._begin(exchange)
+            self._current = self._new = exchange  # its body may come with it
         else:
             self._waiting.append(exchange)
             if len(self._waiting) >= _AHEAD:
@@ -181,18 +176,25 @@ class Http1Connection(asyncio.Protocol):
         self._untold = 0
         self._wait_no_more()
 
+    def _feed(self, data: bytes, *, may_repeat: bool) -> None:
+        """Let the parser read, begin what began, and remember what may come again."""
+        try:
+            self._parser.feed_data(data)
+        finally:
+            exchange, self._new = self._new, None
+            if exchange is not None:
+                body = exchange.whole()
+                make = None if body is None else self.entrance.direct(exchange.scope)
+                if body is not None and may_repeat and self._begun == 1 and exchange.keeps_alive:
+                    self._heads.note(data, exchange.scope, body, make)
+                self._begin(exchange, make)
+
     def _repeat(self, known: KnownHead, data: bytes) -> None:
         """A whole request that begins as the last one did."""
         exchange = Exchange(self, dict(known.scope), expects_continue=False)
         exchange.feed_whole(data[len(known.text) :])
-        self._begin(exchange)
+        self._begin(exchange, known.make)
         self._wait_no_more()
-
-    def _remember(self, data: bytes) -> None:
-        """The next request may begin as this one did, which came whole."""
-        exchange = self._current
-        if exchange is not None and exchange.keeps_alive and (body := exchange.whole()) is not None:
-            self._known = remember(data, exchange.scope, body)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Nobody here speaks what was asked for; RFC 9110, section 7.8, lets us go on.
@@ -203,16 +205,18 @@ class Http1Connection(asyncio.Protocol):
         if method == b"CONNECT":
             self._refuse(b"501 Not Implemented", "this is no proxy")
             return
-        version = self._parser.get_http_version().encode()
-        head = (method, self._target, version, self._headers)
+        head = (method, self._target, self._parser.get_http_version().encode(), self._headers)
         self._parser = httptools.HttpRequestParser(self)
         self.data_received(request_head(*head) + rest)
 
     # The application's side
 
-    def _begin(self, exchange: Exchange) -> None:
+    def _begin(self, exchange: Exchange, make: Make | None = None) -> None:
         self._current = exchange
-        exchange.task = self.entrance.begin(self._run(exchange))
+        if make is None or self._writer.is_paused:
+            exchange.task = self.entrance.begin(self._run(exchange))
+        else:
+            self.entrance.begin_direct(make(exchange, exchange.whole() or b""))
 
     async def _run(self, exchange: Exchange) -> None:
         """The application's whole work on one request, whatever becomes of it."""
@@ -223,13 +227,14 @@ class Http1Connection(asyncio.Protocol):
         except Exception:
             logger.exception("the application failed at %s", exchange.scope["path"])
         finally:
-            self._finish(exchange)
+            self.finish(exchange)
 
-    def _finish(self, exchange: Exchange) -> None:
+    def finish(self, exchange: Exchange) -> None:
+        """The application has done with *exchange*, answered or not."""
         self._current = None
         if not exchange.is_answered:
             self._transport.abort()  # a half answer must not look like a whole one
-        elif self._is_leaving or not exchange.keeps_alive or exchange is self._incoming:
+        elif self.is_leaving or not exchange.keeps_alive or exchange is self._incoming:
             # What is still to come of an unread body could not be told from a request.
             self._end(is_unread=exchange is self._incoming)
         elif self._waiting:
@@ -253,16 +258,11 @@ class Http1Connection(asyncio.Protocol):
             self._transport.pause_reading()
             self._wait_no_more()
 
-    @property
-    def is_leaving(self) -> bool:
-        """Whether the answer that is being written is the last."""
-        return self._is_leaving
-
     # The end
 
     def leave(self) -> None:
         """Close when what has begun is answered."""
-        self._is_leaving = True
+        self.is_leaving = True
         if self._current is None and self._incoming is None:
             self._writer.close()
 
@@ -273,7 +273,7 @@ class Http1Connection(asyncio.Protocol):
     def _refuse(self, status: bytes, why: str) -> None:
         """Answer what is no request, if no other answer is under way, and close."""
         self._wait_no_more()
-        self._is_leaving = self._has_failed = True
+        self.is_leaving = self._has_failed = True
         if self._incoming is not None:
             self._incoming.disconnect()
         if self._current is None:
@@ -285,7 +285,7 @@ class Http1Connection(asyncio.Protocol):
         if not is_unread:
             self._writer.close()
             return
-        self._is_leaving = self._has_failed = True
+        self.is_leaving = self._has_failed = True
         self.read_on()
         self._loop.call_later(_LINGER_S, self._writer.close)
 

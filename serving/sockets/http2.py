@@ -10,6 +10,7 @@ from serving.sockets import frames
 from serving.sockets.asgi import Event, peer_of
 from serving.sockets.budget import Budget
 from serving.sockets.entrance import Entrance
+from serving.sockets.farewell import Farewell
 from serving.sockets.frame_reader import FRAME_BYTES, Frame, FrameReader
 from serving.sockets.frames import ConnectionFault, ErrorCode, StreamFault
 from serving.sockets.limits import Limits
@@ -21,10 +22,7 @@ from serving.sockets.writing import Writer
 
 logger = logging.getLogger(__name__)
 
-_DRAIN_PING = b"draining"
 _LINGER_S = 0.5
-# Some clients answer nothing after a GOAWAY.
-_ACK_S = 0.5
 
 
 class Http2Connection(asyncio.Protocol):
@@ -36,13 +34,14 @@ class Http2Connection(asyncio.Protocol):
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self.reader = FrameReader(limits.header_bytes)
-        self._budget = Budget(self._loop.time)
+        self.budget = Budget(self._loop.time)
         self._window = ReceiveWindow(limits.window_bytes)
         self.streams: dict[int, Stream] = {}
+        self._new: list[Stream] = []
         self._running = 0
         self.newest = 0
         self._peer_window = frames.DEFAULT_WINDOW
-        self._is_leaving = self._refuses = self._has_failed = False
+        self._refuses = self._has_failed = False
         self.send_window = frames.DEFAULT_WINDOW
         self.frame_bytes = frames.DEFAULT_FRAME_BYTES
 
@@ -54,6 +53,7 @@ class Http2Connection(asyncio.Protocol):
         self.write = self.writer.write
         self._headers = HeaderReader(self._limits.header_bytes, peer_of(transport))
         self._patience = Patience(self, self._limits)
+        self._farewell = Farewell(self.write, self._refuse_more)
         settings = (
             (frames.MAX_CONCURRENT_STREAMS, self._limits.streams),
             (frames.INITIAL_WINDOW_SIZE, self._limits.stream_window_bytes),
@@ -77,6 +77,9 @@ class Http2Connection(asyncio.Protocol):
                 self._transport.pause_reading()
         except ConnectionFault as fault:
             self._fail(fault.code, str(fault))
+        for stream in self._new:
+            self._enter(stream)
+        self._new.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Tell every application that its client has gone."""
@@ -117,21 +120,21 @@ class Http2Connection(asyncio.Protocol):
         elif frame.kind == frames.PUSH_PROMISE:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "clients do not push")
         else:  # priorities, the peer's GOAWAY, and extensions that we do not know
-            self._budget.spend()
+            self.budget.spend()
 
     def _on_data(self, frame: Frame) -> None:
         if not 0 < frame.stream <= self.newest:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "DATA without a stream")
         is_last = bool(frame.flags & frames.END_STREAM)
         if frame.payload:
-            self._budget.earn(Budget.FOR_DATA)
+            self.budget.earn(Budget.FOR_DATA)
         elif not is_last:
-            self._budget.spend()
+            self.budget.spend()
         self._window.take(frame.wire_bytes)
         stream = self.streams.get(frame.stream)
         if stream is None or stream.is_body_done or stream.is_answered:
             # It was under way when the stream ended.
-            self._budget.spend()
+            self.budget.spend()
             self._credit_connection(frame.wire_bytes)
             return
         stream.window.take(frame.wire_bytes)
@@ -148,7 +151,7 @@ class Http2Connection(asyncio.Protocol):
         self.newest = frame.stream
         scope = self._headers.scope(frame.payload)
         if self._refuses or self._running >= self._limits.streams:
-            self._budget.spend()
+            self.budget.spend()
             raise StreamFault(ErrorCode.REFUSED_STREAM, "no more streams now")
         self._begin(frame.stream, scope, is_last=is_last)
 
@@ -156,7 +159,7 @@ class Http2Connection(asyncio.Protocol):
         self._headers.decode(frame.payload)
         stream = self.streams.get(frame.stream)
         if stream is None:
-            self._budget.spend()
+            self.budget.spend()
         elif not is_last or stream.is_body_done:
             raise StreamFault(ErrorCode.PROTOCOL_ERROR, "headers in the middle of a body")
         else:
@@ -165,11 +168,10 @@ class Http2Connection(asyncio.Protocol):
     def _on_window_update(self, frame: Frame) -> None:
         if len(frame.payload) != 4 or frame.stream > self.newest:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a damaged WINDOW_UPDATE")
-        self._budget.spend()
+        self.budget.spend()
         credit = int.from_bytes(frame.payload, "big") & frames.MAX_WINDOW
         if frame.stream:
-            stream = self.streams.get(frame.stream)
-            if stream is not None:
+            if (stream := self.streams.get(frame.stream)) is not None:
                 stream.send_window = widened(stream.send_window, credit, StreamFault)
                 stream.widen(self.send_window)
             return
@@ -180,20 +182,20 @@ class Http2Connection(asyncio.Protocol):
         if frame.stream or len(frame.payload) != 8:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a damaged PING")
         if not frame.flags & frames.ACK:
-            self._budget.spend()
+            self.budget.spend()
             self.write(frames.encode_frame(frames.PING, frames.ACK, 0, frame.payload))
-        elif frame.payload == _DRAIN_PING:
-            self._refuse_more()
+        else:
+            self._farewell.note_ack(frame.payload)
 
     def _on_settings(self, frame: Frame) -> None:
         if frame.stream or (frame.flags & frames.ACK and frame.payload):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a damaged SETTINGS")
-        self._budget.spend()
+        self.budget.spend()
         if frame.flags & frames.ACK:
             return
         window = self._peer_window
         for name, value in frames.decode_settings(frame.payload):
-            self._budget.spend()
+            self.budget.spend()
             if name == frames.INITIAL_WINDOW_SIZE:
                 window = value
             elif name == frames.MAX_FRAME_SIZE:
@@ -208,7 +210,7 @@ class Http2Connection(asyncio.Protocol):
     def _on_reset(self, frame: Frame) -> None:
         if not 0 < frame.stream <= self.newest or len(frame.payload) != 4:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "RST_STREAM without a stream")
-        self._budget.spend()
+        self.budget.spend()
         # What runs still counts: resetting is no way round the limit of streams.
         self._drop(frame.stream)
 
@@ -220,8 +222,15 @@ class Http2Connection(asyncio.Protocol):
         stream.feed(b"", is_last=is_last)
         self.streams[number] = stream
         self._running += 1
-        # The stream keeps it: the loop itself has only a weak reference.
-        stream.task = self.entrance.begin(self._run(stream))
+        self._new.append(stream)  # its body may come with it
+
+    def _enter(self, stream: Stream) -> None:
+        make = self.entrance.direct(stream.scope) if stream.is_body_done else None
+        body = None if make is None else stream.whole()
+        if make is None or body is None:
+            stream.task = self.entrance.begin(self._run(stream))  # the loop keeps it weakly
+        else:
+            self.entrance.begin_direct(make(stream, body))
 
     async def _run(self, stream: Stream) -> None:
         """The application's whole work on one request, whatever becomes of it."""
@@ -230,21 +239,21 @@ class Http2Connection(asyncio.Protocol):
         except Exception:
             logger.exception("the application failed at %s", stream.scope["path"])
         finally:
-            if not stream.is_answered and not stream.is_gone:
-                self.reset(stream.number, ErrorCode.INTERNAL_ERROR)
-            self.streams.pop(stream.number, None)
-            if stream.wanted:
-                share(self.send_window, self.streams)
-            self._credit_connection(stream.unread)
-            self._running -= 1
-            if stream.is_answered:
-                self._budget.earn(Budget.FOR_REQUEST)
-            if self._refuses and not self._running:
-                self.writer.close()
+            self.finish(stream)
 
-    def note_sent(self) -> None:
-        """A piece of a body was sent, which the peer will acknowledge."""
-        self._budget.earn(Budget.FOR_DATA)
+    def finish(self, stream: Stream) -> None:
+        """The application has done with *stream*, answered or not."""
+        if not stream.is_answered and not stream.is_gone:
+            self.reset(stream.number, ErrorCode.INTERNAL_ERROR)
+        self.streams.pop(stream.number, None)
+        if stream.wanted:
+            share(self.send_window, self.streams)
+        self._credit_connection(stream.unread)
+        self._running -= 1
+        if stream.is_answered:
+            self.budget.earn(Budget.FOR_REQUEST)
+        if self._refuses and not self._running:
+            self.writer.close()
 
     def credit(self, stream: Stream, size: int) -> None:
         """Tell the peer that *size* bytes of a body were read, once it is worth a frame."""
@@ -262,8 +271,7 @@ class Http2Connection(asyncio.Protocol):
         self.write(frames.encode_reset(number, code))
 
     def _drop(self, number: int) -> None:
-        stream = self.streams.pop(number, None)
-        if stream is not None:
+        if (stream := self.streams.pop(number, None)) is not None:
             stream.disconnect()
             if stream.wanted:
                 share(self.send_window, self.streams)  # what it was woken for is free again
@@ -278,18 +286,10 @@ class Http2Connection(asyncio.Protocol):
         self._loop.call_later(_LINGER_S, self.writer.close)
 
     def leave(self) -> None:
-        """Ask for other connections, in two steps (RFC 9113, 6.8), and close when all is done."""
-        if self._is_leaving:
-            return
-        self._is_leaving = True
-        # In this order: some clients take nothing but answers after a GOAWAY.
-        ping = frames.encode_frame(frames.PING, 0, 0, _DRAIN_PING)
-        self.write(ping + frames.encode_goaway(frames.MAX_STREAM, ErrorCode.NO_ERROR))
-        self._loop.call_later(_ACK_S, self._refuse_more)
+        """Ask for other connections, and close when all is done."""
+        self._farewell.begin()
 
     def _refuse_more(self) -> None:
-        if self._refuses:
-            return
         self._refuses = True
         self.write(frames.encode_goaway(self.newest, ErrorCode.NO_ERROR))
         if not self._running:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from serving.sockets import frames
 from serving.sockets.asgi import DISCONNECT, Event, Headers
+from serving.sockets.budget import Budget
 from serving.sockets.entrance import Entrance
 from serving.sockets.frames import ErrorCode, StreamFault
 from serving.sockets.limits import Limits
@@ -19,13 +20,14 @@ class Link(Protocol):
     """What a stream needs of its connection."""
 
     entrance: Entrance
+    budget: Budget
     writer: Writer
     streams: dict[int, Stream]
     send_window: int
     frame_bytes: int
 
-    def note_sent(self) -> None:
-        """A piece of a body was sent."""
+    def finish(self, stream: Stream) -> None:
+        """The application has done with it."""
         ...
 
     def credit(self, stream: Stream, size: int) -> None:
@@ -126,6 +128,36 @@ class Stream:
         self._is_end_told = self.is_body_done
         return {"type": "http.request", "body": body, "more_body": not self.is_body_done}
 
+    def whole(self) -> bytes | None:
+        """Take the body, if all of it has come and somebody waits for the answer."""
+        if not self.is_body_done or self._is_end_told or self.is_gone:
+            return None
+        body: bytes = self._take()["body"]
+        return body
+
+    def answer(
+        self, status: int, headers: Headers, body: bytes, trailers: Headers | None = None
+    ) -> bool:
+        """Send the whole answer, if the peer's windows have room; returns whether they do."""
+        size, link = len(body), self._link
+        if size > min(self.send_window, link.send_window, link.frame_bytes):
+            return False
+        self._has_begun = True
+        self.send_window -= size
+        link.send_window -= size
+        text = self._head(frames.encode_headers(headers, status))
+        if trailers is None:
+            lone = b"" if body else _ending(text)
+            self._finish(lone or text + self._data(body, is_end=True))
+        else:
+            self._start = text + self._data(body, is_end=False)
+            self._send_trailers(trailers)
+        return True
+
+    def end(self) -> None:
+        """The application has done with it, answered or not."""
+        self._link.finish(self)
+
     async def send(self, event: Event) -> None:
         """ASGI's ``send``: what belongs together is written together.
 
@@ -171,7 +203,7 @@ class Stream:
             self._finish(text)
         elif has_more:
             link.writer.write(text)
-            link.note_sent()
+            link.budget.earn(Budget.FOR_DATA)  # the peer will acknowledge it
             await link.writer.writable()
         else:
             self._start = text
@@ -197,7 +229,7 @@ class Stream:
                     self._finish(text)
                 else:
                     link.writer.write(text)
-                    link.note_sent()
+                    link.budget.earn(Budget.FOR_DATA)  # the peer will acknowledge it
                     await link.writer.writable()
             if self.is_gone:
                 raise ConnectionResetError("the client went away")

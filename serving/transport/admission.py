@@ -23,7 +23,7 @@ class Admission:
         self.calls = 0
         self._most = most
 
-    def __enter__(self) -> None:
+    def enter(self) -> None:
         """Come in.
 
         Raises:
@@ -33,6 +33,14 @@ class Admission:
             raise Overloaded(f"the server is full: {self.calls} calls are in it and no more may")
         self.calls += 1
 
+    def leave(self) -> None:
+        """Go out again."""
+        self.calls -= 1
+
+    def __enter__(self) -> None:
+        """Come in, as ``enter`` does."""
+        self.enter()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -40,4 +48,4 @@ class Admission:
         trace: TracebackType | None,
     ) -> None:
         """Leave."""
-        self.calls -= 1
+        self.leave()

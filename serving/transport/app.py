@@ -7,11 +7,13 @@ makes of one is its own business, and a wrong "OK" is possible.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
 from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Receive, Send
+from serving.transport.direct import DirectCall, Exchange
 from serving.transport.grpc import GrpcSide, is_grpc
 from serving.transport.grpc_web import is_grpc_web, web_receive, web_send
 from serving.transport.guard import Patrol
@@ -32,6 +34,20 @@ class AsgiApp:
         self._http = HttpSide(apis, options, admission, patrol)
         self._allows_cors = options.allows_cors
         self.in_flight = 0
+
+    def direct(self, scope: Event) -> Callable[[Exchange, bytes], DirectCall] | None:
+        """What answers a request of a server of ours without a task, if that is possible.
+
+        Such a request has come whole, and is not in ``in_flight``.
+        """
+        headers = dict(scope["headers"])
+        content_type = headers.get(b"content-type", b"")
+        if is_grpc_web(content_type):
+            return None
+        if is_grpc(content_type):
+            is_modern = not scope["http_version"].startswith("1")
+            return self._grpc.direct(scope["path"], headers) if is_modern else None
+        return self._http.direct(scope, headers)
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -32,6 +32,14 @@ def http_status_of(error: Exception, code: Code) -> int:
     return next(own, code.http)
 
 
+def failure(error: Exception) -> tuple[HttpResponse, Code, str]:
+    """A failure as a response over HTTP, with its code and message."""
+    code, message = status_of(error)
+    return (
+        json_error(http_status_of(error, code), message, retry_after(error)), code, message,
+    )  # fmt: skip
+
+
 def code_of(status: int) -> Code:
     """The nearest code to an HTTP status that an API chose itself."""
     if status < 400:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import NamedTuple
 
-from model_store.errors import Cancelled, Code, Overloaded, Unsupported
+from model_store.errors import Cancelled, Code, InvalidRequest, Overloaded, Unsupported
 from serving.services.methods import BidiStream, Call, Methods, ServerStream, Unary
 from serving.transport import grpc_frames as frames
 from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Headers, Hold, Receive, Send, read_body
+from serving.transport.direct import DirectCall, Exchange, Plan, Reply, Way
 from serving.transport.errors import status_of
 from serving.transport.guard import Patrol
 from serving.transport.inbox import Inbox
@@ -46,6 +49,7 @@ class GrpcSide:
         self._observe = options.observe
         self._admission = admission
         self._patrol = patrol
+        self._way = Way(admission, patrol, options.observe)
 
     async def answer(self, path: str, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer one call.
@@ -63,6 +67,21 @@ class GrpcSide:
             code, message = await self._answer(path, call, receive, send)
         finally:
             self._observe(observation(path, call, code, message, begun=begun, is_grpc=True))
+
+    def direct(self, path: str, headers: Headers) -> Callable[[Exchange, bytes], DirectCall] | None:
+        """What answers a call without a task, if it runs a model and needs nothing more."""
+        method = self._methods.get(path)
+        if not isinstance(method, Unary) or not method.runs_model:
+            return None
+        if headers.get(b"grpc-encoding", b"identity") != b"identity":
+            return None
+        timeout = headers.get(b"grpc-timeout")
+        try:
+            timeout_s = None if timeout is None else frames.parse_timeout(timeout)
+        except InvalidRequest:
+            return None  # told where all others are
+        side = _DirectSide(method, self._max_bytes)
+        return partial(DirectCall, Plan(path, True, headers, timeout_s, side, self._way))
 
     async def _answer(
         self, path: str, call: Call, receive: Receive, send: Send
@@ -122,6 +141,28 @@ class GrpcSide:
         finally:
             inbox.stop()
             call.request_bytes = inbox.received_bytes
+
+
+class _DirectSide(NamedTuple):
+    """A method that takes one message and gives one."""
+
+    method: Unary
+    max_bytes: int
+
+    def ask(self, body: bytes, call: Call) -> Awaitable[bytes]:
+        """Give the message to the method."""
+        call.request_bytes = len(body) - frames.PREFIX_BYTES
+        return self.method.handle(frames.decode_frame(body, b"identity", self.max_bytes), call)
+
+    def tell(self, outcome: bytes | Exception, call: Call) -> Reply:
+        """The method's message, or the error's status in the place of all."""
+        if isinstance(outcome, Exception):
+            code, message = status_of(outcome)
+            status = [*_OK_HEADERS, *_status(code, message), *_pushback(outcome)]
+            return Reply(200, status, b"", code, message)
+        call.response_bytes = len(outcome)
+        trailers = [*_OK_TRAILERS, *timing_headers(call)]
+        return Reply(200, _OK_HEADERS, frames.encode_frame(outcome), Code.OK, trailers=trailers)
 
 
 def _deadline(headers: Mapping[bytes, bytes]) -> float | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from model_store.errors import Code, InvalidRequest
@@ -19,7 +21,8 @@ from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Headers, Hold, Receive, Send, read_body
 from serving.transport.compression import chosen_encoding, deflate, inflate, too_large
 from serving.transport.cors import cross_origin_headers, is_preflight, preflight_response
-from serving.transport.errors import code_of, http_status_of, json_error, retry_after, status_of
+from serving.transport.direct import DirectCall, Exchange, Plan, Reply, Way
+from serving.transport.errors import code_of, failure, json_error
 from serving.transport.grpc import is_grpc
 from serving.transport.grpc_frames import parse_timeout
 from serving.transport.guard import Patrol
@@ -32,6 +35,9 @@ _WORTH_PACKING_BYTES = 1024
 # Above it zlib, which lets other threads run, would hold up the event loop for too long.
 _LONG_BYTES = 128 * 1024
 _MILLISECONDS = re.compile(rb"[0-9]{1,10}")
+_DIGITS = 18
+# Headers that may want the body, or the answer, packed or unpacked.
+_MORE_WORK = {b"accept-encoding", b"content-encoding"}
 
 
 class HttpSide:
@@ -44,6 +50,7 @@ class HttpSide:
         self._options = options
         self._admission = admission
         self._patrol = patrol
+        self._way = Way(admission, patrol, options.observe)
 
     async def answer(self, scope: Event, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer one request.
@@ -70,8 +77,7 @@ class HttpSide:
             response = await self._respond(scope, call, receive)
             code, message = code_of(response.status), ""
         except Exception as error:
-            code, message = status_of(error)
-            response = json_error(http_status_of(error, code), message, retry_after(error))
+            response, code, message = failure(error)
         extra = timing_headers(call)
         if self._options.allows_cors:
             extra += cross_origin_headers(call.headers)
@@ -79,6 +85,28 @@ class HttpSide:
         call.response_bytes = len(body)
         await _send(send, scope["method"], response, body, [*extra, *encoding])
         return code, message
+
+    def direct(
+        self, scope: Event, headers: Headers
+    ) -> Callable[[Exchange, bytes], DirectCall] | None:
+        """What answers a request without a task, if it runs a model and needs nothing more."""
+        path, api = scope["path"], self._apis.get(_first_part(scope["path"]))
+        if (
+            api is None
+            or scope["method"] != "POST"
+            or self._options.allows_cors
+            or not self._options.runs_model(path)
+            or not headers.keys().isdisjoint(_MORE_WORK)
+            or not _is_within(headers.get(b"content-length", b""), self._options.max_message_bytes)
+        ):
+            return None
+        try:
+            timeout_s = _least(self._options.http_timeout_s, _timeout(headers))
+        except InvalidRequest:
+            return None  # told where all others are
+        request = HttpRequest("POST", path, _query(scope["query_string"]), headers)
+        plan = Plan(path, False, headers, timeout_s, _DirectSide(api, request), self._way)
+        return partial(DirectCall, plan)
 
     async def _respond(self, scope: Event, call: Call, receive: Receive) -> HttpResponse:
         method, path = scope["method"], scope["path"]
@@ -122,11 +150,39 @@ class HttpSide:
         return plain
 
     def _deadline(self, headers: Mapping[bytes, bytes]) -> float | None:
-        ours, theirs = self._options.http_timeout_s, _timeout(headers)
-        if ours is None or theirs is None:
-            wait = theirs if ours is None else ours
-            return None if wait is None else asyncio.get_running_loop().time() + wait
-        return asyncio.get_running_loop().time() + min(ours, theirs)
+        wait = _least(self._options.http_timeout_s, _timeout(headers))
+        return None if wait is None else asyncio.get_running_loop().time() + wait
+
+
+class _DirectSide(NamedTuple):
+    """A request but for its body, and who answers it."""
+
+    api: HttpApi
+    request: HttpRequest
+
+    def ask(self, body: bytes, call: Call) -> Awaitable[HttpResponse]:
+        """Give it to the API."""
+        method, path, query, headers, _ = self.request
+        return self.api(HttpRequest(method, path, query, headers, body), call)
+
+    def tell(self, outcome: HttpResponse | Exception, call: Call) -> Reply:
+        """The API's response, or the error as JSON."""
+        if isinstance(outcome, Exception):
+            response, code, message = failure(outcome)
+        else:
+            response, code, message = outcome, code_of(outcome.status), ""
+        body = response.body
+        call.response_bytes = len(body)
+        headers = _headers(response, body, timing_headers(call))
+        return Reply(response.status, headers, body, code, message)
+
+
+def _is_within(announced: bytes, limit: int) -> bool:
+    return announced.isdigit() and len(announced) < _DIGITS and int(announced) <= limit
+
+
+def _least(ours: float | None, theirs: float | None) -> float | None:
+    return min(ours, theirs) if ours is not None and theirs is not None else ours or theirs
 
 
 def _first_part(path: str) -> str:
@@ -176,12 +232,19 @@ async def _send(
     body: bytes,
     extra: list[tuple[bytes, bytes]],
 ) -> None:
+    headers = _headers(response, body, extra)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    sent = b"" if method == "HEAD" else body
+    await send({"type": "http.response.body", "body": sent, "more_body": False})
+
+
+def _headers(
+    response: HttpResponse, body: bytes, extra: list[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
     headers = [*response.headers, *extra]
     if response.status != 204:
         headers += [
             (b"content-type", response.content_type),
             (b"content-length", b"%d" % len(body)),
         ]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    sent = b"" if method == "HEAD" else body
-    await send({"type": "http.response.body", "body": sent, "more_body": False})
+    return headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from serving.services.observation import Observe
@@ -18,6 +19,7 @@ class Options:
         max_calls: Calls for a model that may be inside at once; more are refused.
         max_inflight_bytes: Of the requests that are inside, together; more are refused.
         observe: Told of every call once it has ended; must not raise or wait.
+        runs_model: Whether a POST to that path over HTTP runs a model and does nothing else.
     """
 
     max_message_bytes: int
@@ -26,3 +28,4 @@ class Options:
     max_calls: int = 2048
     max_inflight_bytes: int = 1 << 30
     observe: Observe | None = None
+    runs_model: Callable[[str], bool] = lambda _: False

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from serving.sockets.entrance import Arrivals, Entrance
 from serving.sockets.http1 import Http1Connection
 from serving.sockets.limits import Limits
-from serving.sockets.repeated import remember
+from serving.sockets.repeated import Heads, remember
 from tests.serving.sockets.clients import whole_body
 
 HEAD = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
@@ -104,7 +104,7 @@ def requests(draw: st.DrawFn) -> bytes:
     )
 
 
-@given(st.lists(requests(), min_size=1, max_size=2), st.lists(st.integers(0, 1), max_size=5))
+@given(st.lists(requests(), min_size=1, max_size=2), st.lists(st.integers(0, 1), max_size=8))
 @settings(max_examples=300, deadline=None)
 def test_requests_are_the_same_whether_they_repeat_a_head_or_are_parsed(pool, order):
     pieces = [pool[each % len(pool)] for each in order]
@@ -152,3 +152,13 @@ def test_a_head_and_the_length_of_its_requests_are_remembered():
 )
 def test_nothing_is_remembered_of_what_could_be_read_in_two_ways(data, headers, body):
     assert remember(data, scope(*headers), body) is None
+
+
+def test_a_head_is_remembered_when_it_comes_twice_and_forgotten_with_another():
+    heads, scope = Heads(), {"headers": [(b"content-length", b"3")]}
+    other = HEAD.replace(b"/p", b"/q")
+    known = []
+    for head in (HEAD, other, HEAD, HEAD, HEAD, other, HEAD):
+        heads.note(head + b"abc", scope, b"abc", None)
+        known.append(heads.known is not None)
+    assert known == [False, False, False, True, True, False, False]
