@@ -15,7 +15,7 @@ from adapter.ink import Box, Int
 # ``benchmarks/digits.py`` composes of MNIST's training digits; it measures on the test digits.
 _WIDE, _TOO_WIDE = 1.05, 1.5
 """A part up to the first width is one digit, and one beyond the second several that touch."""
-_SURE = 0.97
+SURE = 0.97
 """Between the two it is one digit if the model is so sure of that."""
 _THINNEST, _WIDEST = 0.12, 1.0
 """How wide a piece that is cut out of several digits may be."""
@@ -60,8 +60,8 @@ def best_way(stretch: Stretch, height: int, sureness: Sequence[float]) -> list[i
         sureness: For each step the model's best score, 0 to 1.
     """
     last = max(step.end for step in stretch)
-    whole = next((at for at, s in enumerate(stretch) if (s.start, s.end) == (0, last)), None)
-    if whole is not None and (len(stretch) == 1 or sureness[whole] >= _SURE):
+    whole = whole_of(stretch)
+    if whole is not None and (len(stretch) == 1 or sureness[whole] >= SURE):
         return [whole]
     reached: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
     for at, step in enumerate(stretch):
@@ -74,6 +74,12 @@ def best_way(stretch: Stretch, height: int, sureness: Sequence[float]) -> list[i
         if step.end not in reached or merit > reached[step.end][0]:
             reached[step.end] = (merit, [*way, at])
     return reached[last][1] if last in reached else [0 if whole is None else whole]
+
+
+def whole_of(stretch: Stretch) -> int | None:
+    """Which step is all of the stretch, uncut; None where none is."""
+    last = max(step.end for step in stretch)
+    return next((at for at, s in enumerate(stretch) if (s.start, s.end) == (0, last)), None)
 
 
 def line_height(line: Sequence[Stretch]) -> int:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
-from adapter.cutting import Piece, Stretch, is_endless, is_wide, steps_of
+from adapter.cutting import Piece, Stretch, is_endless, is_wide, steps_of, whole_of
 from adapter.ink import Bool, Box, Ink, Int, find_cells, label_cells
 from model_store.contract import ImageContract
 from model_store.images.composing import blank
@@ -48,16 +48,33 @@ class Layout:
         ink: The drawing.
         parts: Which part each cell belongs to, from 1; 0 is the page.
         lines: The stretches of each line.
+        brief: Which pieces may be cut, in ways that are left out here; none where none is.
     """
 
     ink: Ink
     parts: Int
     lines: tuple[tuple[Stretch, ...], ...]
+    brief: tuple[int, ...] = ()
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
         """The pieces of all ways, in the order of the batch."""
         return tuple(step.piece for line in self.lines for steps in line for step in steps)
+
+    def shortened(self) -> Layout:
+        """Without the ways to cut what may be one digit, if nothing else may be cut.
+
+        A digit that is merely wide, as one drawing in sixty shows, has a dozen ways to cut, and
+        a model that is sure of it whole needs to see none of them.
+        """
+        stretches = [stretch for line in self.lines for stretch in line]
+        wholes = [whole_of(stretch) for stretch in stretches]
+        if None in wholes:
+            return self
+        brief = tuple(at for at, stretch in enumerate(stretches) if len(stretch) > 1)
+        uncut = iter([(stretch[at or 0],) for stretch, at in zip(stretches, wholes, strict=True)])
+        lines = tuple(tuple(next(uncut) for _ in line) for line in self.lines)
+        return replace(self, lines=lines, brief=brief)
 
 
 def find_digits(inked: Inked | None) -> Layout | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter.classify import Classification, Classifier, Ranked, rank, scores_of
-from adapter.cutting import best_way, line_height
+from adapter.cutting import SURE, best_way, line_height
 from adapter.deadline import Deadline
 from adapter.digits import MAX_PIECES, Layout, cut_out, find_digits
 from adapter.ink import Box
@@ -56,7 +56,10 @@ class Number:
 def read_number(
     classifier: Classifier, name: str, picture: bytes, deadline: Deadline, *, is_one: bool = False
 ) -> Number:
-    """Read the digits of an encoded picture, all in one call of model *name*.
+    """Read the digits of an encoded picture by model *name*.
+
+    All are rows of one call.  Ways to cut a digit that is wide are asked about in a second one,
+    with all else, if the model is not sure that it is one.
 
     Args:
         classifier: Asks the model.
@@ -70,6 +73,7 @@ def read_number(
         EaselError: As ``Classifier.classify`` does.
     """
     layout: Layout | None = None
+    is_first = True
 
     def to_batch(contract: ImageContract) -> NDArray[Any]:
         nonlocal layout
@@ -79,10 +83,15 @@ def read_number(
             layout = None if is_one else find_digits(inked)
             if layout is None:
                 return to_pixels(drawn, contract, inked)[np.newaxis]
+            layout = layout.shortened() if is_first else layout
             return _rows(layout, contract)
 
     asked = classifier.put(name, to_batch, deadline)
     scores = scores_of(asked)
+    if layout is not None and not _is_sure(layout, scores):
+        is_first = False
+        asked = classifier.put(name, to_batch, deadline)
+        scores = scores_of(asked)
     model, labels = asked.version.model, asked.version.labels
     if layout is None:
         return Number(Classification(model, rank(scores[0], labels)))
@@ -96,6 +105,11 @@ def read_number(
         return Number(Classification(model, digits[0].predictions), (), cut, size)
     ranked = tuple(islice(_readings(lines), _READINGS))
     return Number(Classification(model, ranked), digits, cut, size)
+
+
+def _is_sure(layout: Layout, scores: NDArray[Any]) -> bool:
+    """Whether the pieces that may be cut are digits as they are, by their *scores*."""
+    return not layout.brief or bool(scores[list(layout.brief)].max(axis=1).min() >= SURE)
 
 
 def _rows(layout: Layout, contract: ImageContract) -> NDArray[Any]:

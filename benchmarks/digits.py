@@ -23,6 +23,7 @@ from PIL import Image, ImageChops, ImageDraw
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
 from adapter.deadline import Deadline
+from adapter.decoding import DecodingRoom
 from adapter.number import read_number
 from adapter.ports import Scores, Tensors
 from export.recipes import mnist, running, strokes
@@ -133,7 +134,7 @@ def _touching(page: Image.Image, cut: Image.Image, at: tuple[int, int]) -> int:
 def read_right(store: Path, drawn: list[Drawing]) -> list[bool]:
     """For each drawing whether its text was read."""
     model = running.newest(store, "numbers")
-    classifier = Classifier(Catalogue(store), InProcess(model), ImageLimits())
+    classifier = Classifier(Catalogue(store), InProcess(model), DecodingRoom(ImageLimits()))
     found = []
     for drawing in drawn:
         file = BytesIO()

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from adapter.catalogue import Catalogue
 from adapter.classify import Classifier
 from adapter.deadline import Deadline
 from adapter.decoding import DecodingRoom
-from adapter.number import read_number
+from adapter.digits import find_digits
+from adapter.number import _is_sure, read_number
 from model_store.errors import EmptyDrawing, InvalidRequest
+from model_store.images.ink import find_ink
 from model_store.images.limits import ImageLimits
 from model_store.preprocess import to_tensor
 from model_store.spec import ModelVersion
@@ -108,6 +110,52 @@ def test_a_version_that_wants_another_picture_gets_digits_as_it_wants_them(tmp_p
     number = read(classifier, write("41"))
     assert number.reading.model.number == 1
     assert len(number.digits) == 2
+
+
+def wide_zero() -> Image.Image:
+    """One digit, a fifth wider than it is tall, which two that touch could be as well."""
+    page = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(page).ellipse((20, 40, 260, 240), outline=0, width=16)
+    return page
+
+
+def sure_of(score: float) -> FakeServable:
+    """As sure of every row's being a 0."""
+
+    def run(inputs):
+        scores = np.zeros((len(inputs["image"]), 10), np.float32)
+        scores[:, 0], scores[:, 1] = score, 1 - score
+        return {"scores": scores}
+
+    return FakeServable(spec_of(DIGIT), run)
+
+
+def test_a_wide_digit_is_cut_only_where_the_model_is_not_sure_of_it_whole(tmp_path):
+    publish(tmp_path, DIGIT, DIGITS)
+    ways = len(find_digits(find_ink(wide_zero(), DIGIT)).pieces)
+    assert ways > 5
+    asked = {}
+    for score in (0.99, 0.9):
+        server = FakeModelServer({ModelVersion("numbers", 1): sure_of(score)})
+        classifier = Classifier(Catalogue(tmp_path), server, DecodingRoom(ImageLimits()))
+        number = read(classifier, wide_zero())
+        asked[score] = [len(call.inputs["image"]) for call in server.calls]
+        assert set("".join(each.label for each in number.reading.predictions[:1])) == {"0"}
+        assert len(number.cut) == (1 if score == 0.99 else len(number.digits))
+    assert asked == {0.99: [1], 0.9: [1, ways]}
+
+
+def test_a_digit_that_is_not_wide_may_be_unsure_without_a_second_call(classifier, server):
+    page = write("1")
+    both = Image.new("L", (page.width + 280, 280), 255)
+    both.paste(wide_zero(), (0, 0))
+    both.paste(page.resize((page.width, 280)), (280, 0))
+    layout = find_digits(find_ink(both, DIGIT))
+    assert layout.shortened().brief == (0,)
+    assert len(layout.pieces) > len(layout.shortened().pieces) == 2
+    scores = np.float32([[0.98, 0.02], [0.5, 0.5]])
+    assert _is_sure(layout.shortened(), scores)
+    assert not _is_sure(layout.shortened(), scores[::-1])
 
 
 def tiled(picture: Image.Image, count: int) -> Image.Image:
