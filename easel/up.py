@@ -117,16 +117,8 @@ def _start(name: str, arguments: Sequence[str]) -> Child:
     # A session of its own: Ctrl-C in a terminal reaches this process only, which stops
     # the others in the right order.
     command = [sys.executable, "-m", "easel.cli", *arguments]
-    return Child(name, subprocess.Popen(command, env=_environment(), start_new_session=True))
-
-
-def _environment() -> Mapping[str, str]:
-    ours = {"PYTHONUNBUFFERED": "1"}
-    if "EASEL_CONFIG" not in os.environ:
-        # Drawings keep the adapter busy, and never the server: more processes would only
-        # make the start longer.
-        ours["EASEL_SERVE_WORKERS"] = "1"
-    return ours | os.environ
+    environment = {"PYTHONUNBUFFERED": "1"} | os.environ
+    return Child(name, subprocess.Popen(command, env=environment, start_new_session=True))
 
 
 def _stop(child: Child) -> None:

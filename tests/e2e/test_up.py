@@ -21,6 +21,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from serving.config import ServerConfig
+from serving.crew.choosing import choose_workers
+from serving.engine.machine import read_machine
 from tests.support import BUNDLED_STORE, easel, easel_command, free_port, read_until
 
 GOLDEN = np.load(BUNDLED_STORE / "numbers" / "1" / "golden.npz")
@@ -248,9 +251,24 @@ def test_the_runtime_imports_neither_framework_nor_official_client():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_server_is_one_process_unless_somebody_wants_more(up: Up):
+def test_the_server_has_as_many_processes_as_it_chooses_itself(up: Up):
     (server,) = children(up.process, "serve")
-    assert Path(f"/proc/{server}/task/{server}/children").read_text() == ""
+    workers = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    chosen = choose_workers(ServerConfig(store=str(BUNDLED_STORE)), read_machine()).workers
+    assert len(workers) == (chosen if chosen > 1 else 0)
+
+
+def test_the_server_has_one_process_where_that_is_wanted():
+    env = {
+        "EASEL_ADAPTER_PORT": str(free_port()),
+        "EASEL_SERVE_PORT": str(free_port()),
+        "EASEL_SERVE_REST_API_PORT": str(free_port()),
+        "EASEL_SERVE_WORKERS": "1",
+    }
+    with easel("up", "--store", str(BUNDLED_STORE), env=env) as process:
+        read_until(process, "The model server:")
+        (server,) = children(process, "serve")
+        assert Path(f"/proc/{server}/task/{server}/children").read_text() == ""
 
 
 def test_ports_and_store_may_come_from_the_environment():
