@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from model_store.errors import InvalidRequest
 from serving.api.calls import Answer, Prediction, Tensor, dtype_name
-from serving.api.oip_requests import (
-    InferOptions,
-    decode_model_ref,
-    decode_options,
-    refuse_shared_memory,
-)
+from serving.api.oip_raw import InferCall, KnownRequests, encode_raw_answer
+from serving.api.oip_requests import decode_model_ref, decode_options, refuse_shared_memory
 from serving.api.oip_tensors import DATATYPES, RAW_ONLY, decode_input, encode_raw, fill_typed
 from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
@@ -32,21 +27,8 @@ REPOSITORY_MODEL_LOAD = SERVICE + "RepositoryModelLoad"
 REPOSITORY_MODEL_UNLOAD = SERVICE + "RepositoryModelUnload"
 
 
-@dataclass(frozen=True, slots=True)
-class InferCall:
-    """A ModelInferRequest: what to predict, and how the answer is to be written.
-
-    Attributes:
-        prediction: The call itself.
-        options: How to run it.
-        id: The caller's own word for this request, given back with the answer.
-        is_raw: Whether the answer's tensors go into ``raw_output_contents``.
-    """
-
-    prediction: Prediction
-    options: InferOptions
-    id: str
-    is_raw: bool
+# Of all callers: what they send does not say whose it is.
+_KNOWN = KnownRequests()
 
 
 def decode_infer_request(data: bytes) -> InferCall:
@@ -57,7 +39,16 @@ def decode_infer_request(data: bytes) -> InferCall:
     Raises:
         InvalidRequest: It is not one, or its tensors are not what they say they are.
     """
+    known = _KNOWN.find(data)
+    if known is not None:
+        return known
     request = parse(pb.ModelInferRequest, data)
+    call = _decode(request)
+    _KNOWN.note(data, request, call)
+    return call
+
+
+def _decode(request: pb.ModelInferRequest) -> InferCall:
     model = request.model_name
     raw = request.raw_input_contents
     is_raw = bool(raw)
@@ -102,6 +93,9 @@ def _values(parameters: Mapping[str, pb.InferParameter]) -> dict[str, object]:
 
 def encode_infer_response(answer: Answer, call: InferCall) -> bytes:
     """Write a ModelInferResponse; it names the version that answered."""
+    datatypes = _datatypes(answer)
+    if _is_raw(call, datatypes):
+        return encode_raw_answer(answer, datatypes, call.id)
     response = pb.ModelInferResponse()
     _fill_response(response, answer, call)
     return response.SerializeToString()
@@ -126,12 +120,20 @@ def _fill_response(response: pb.ModelInferResponse, answer: Answer, call: InferC
     response.model_name = answer.model.name
     response.model_version = str(answer.model.number)
     response.id = call.id
-    datatypes = [DATATYPES[dtype_name(tensor)] for tensor in answer.outputs.values()]
-    # Raw contents count the outputs through: all of them are raw, or none.
-    is_raw = call.is_raw or not RAW_ONLY.isdisjoint(datatypes)
+    datatypes = _datatypes(answer)
+    is_raw = _is_raw(call, datatypes)
     for (name, tensor), datatype in zip(answer.outputs.items(), datatypes, strict=True):
         output = response.outputs.add(name=name, datatype=datatype, shape=tensor.shape)
         if is_raw:
             response.raw_output_contents.append(encode_raw(tensor))
         else:
             fill_typed(output.contents, datatype, tensor)
+
+
+def _datatypes(answer: Answer) -> list[str]:
+    return [DATATYPES[dtype_name(tensor)] for tensor in answer.outputs.values()]
+
+
+def _is_raw(call: InferCall, datatypes: list[str]) -> bool:
+    """Raw contents count the outputs through: all of them are raw, or none."""
+    return call.is_raw or not RAW_ONLY.isdisjoint(datatypes)

@@ -15,7 +15,7 @@ from serving.sockets.frame_reader import FRAME_BYTES, Frame, FrameReader
 from serving.sockets.frames import ConnectionFault, ErrorCode, StreamFault
 from serving.sockets.limits import Limits
 from serving.sockets.patience import Patience
-from serving.sockets.request_headers import HeaderReader
+from serving.sockets.request_headers import MAKE, HeaderReader
 from serving.sockets.stream import Stream
 from serving.sockets.windows import ReceiveWindow, share, widened
 from serving.sockets.writing import Writer
@@ -51,7 +51,8 @@ class Http2Connection(asyncio.Protocol):
         self._transport = transport
         self.writer = Writer(transport, self._limits.unread_s)
         self.write = self.writer.write
-        self._headers = HeaderReader(self._limits.header_bytes, peer_of(transport))
+        most, direct = self._limits.header_bytes, self.entrance.direct
+        self._headers = HeaderReader(most, peer_of(transport), direct)
         self._patience = Patience(self, self._limits)
         self._farewell = Farewell(self.write, self._refuse_more)
         settings = (
@@ -157,8 +158,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _on_trailers(self, frame: Frame, *, is_last: bool) -> None:
         self._headers.decode(frame.payload)
-        stream = self.streams.get(frame.stream)
-        if stream is None:
+        if (stream := self.streams.get(frame.stream)) is None:
             self.budget.spend()
         elif not is_last or stream.is_body_done:
             raise StreamFault(ErrorCode.PROTOCOL_ERROR, "headers in the middle of a body")
@@ -225,7 +225,7 @@ class Http2Connection(asyncio.Protocol):
         self._new.append(stream)  # its body may come with it
 
     def _enter(self, stream: Stream) -> None:
-        make = self.entrance.direct(stream.scope) if stream.is_body_done else None
+        make = stream.scope[MAKE] if stream.is_body_done else None
         body = None if make is None else stream.whole()
         if make is None or body is None:
             stream.task = self.entrance.begin(self._run(stream))  # the loop keeps it weakly

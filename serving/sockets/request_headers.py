@@ -7,11 +7,13 @@ in order, also of a stream that is refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from hpack import Decoder, HPACKError
 from hpack.exceptions import OversizedHeaderListError
 
 from serving.sockets.asgi import Event, Peer, make_scope
+from serving.sockets.entrance import Make
 from serving.sockets.frames import ConnectionFault, ErrorCode, StreamFault
 
 _PSEUDO = {b":method", b":scheme", b":path", b":authority"}
@@ -21,6 +23,8 @@ _FORBIDDEN = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-enco
 _BREAKS = re.compile(rb"[\0\r\n]")
 # Of a scope: the length of the body by its header, where there is one.
 BODY_BYTES = "easel.body_bytes"
+# Likewise: makes of it what is answered without a task; None where a task is needed.
+MAKE = "easel.make"
 _LONGEST_NUMBER = 18
 _REMEMBERED = 64
 _REMEMBERED_BYTES = 512
@@ -29,7 +33,11 @@ _REMEMBERED_BYTES = 512
 class HeaderReader:
     """Reads one connection's header blocks."""
 
-    def __init__(self, max_bytes: int, peer: Peer) -> None:
+    def __init__(
+        self, max_bytes: int, peer: Peer, direct: Callable[[Event], Make | None] = lambda _: None
+    ) -> None:
+        """Read nothing yet; *direct* is the ``Entrance``'s."""
+        self._direct = direct
         self._decoder = Decoder(max_header_list_size=max_bytes)
         self._peer = peer
         self._scopes: dict[bytes, Event] = {}
@@ -46,6 +54,7 @@ class HeaderReader:
             return {**known}
         fields, is_lasting = self._read(block)
         scope = make_request_scope(fields, self._peer)
+        scope[MAKE] = self._direct(scope)
         # Read again, such a block means the same until another changes the table.
         if is_lasting and len(block) <= _REMEMBERED_BYTES:
             if len(self._scopes) >= _REMEMBERED:

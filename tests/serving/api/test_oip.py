@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from model_store.errors import InvalidRequest
 from model_store.spec import ModelVersion
-from serving.api import oip, oip_mismatch, oip_requests
+from serving.api import oip, oip_mismatch, oip_raw, oip_requests
 from serving.api.calls import Answer, ModelRef, Prediction
 from serving.api.oip_tensors import DATATYPES
 from serving.api.protos import inference_pb2 as pb
@@ -120,7 +120,7 @@ def test_any_bytes_are_a_request_or_refused(data):
         call = oip.decode_infer_request(data)
     except InvalidRequest:
         return
-    assert isinstance(call, oip.InferCall)
+    assert isinstance(call, oip_raw.InferCall)
 
 
 @pytest.mark.parametrize(("text", "version"), [("", None), ("3", 3), ("007", 7)])

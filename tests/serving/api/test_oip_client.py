@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from model_store.errors import InvalidRequest
 from model_store.spec import ModelVersion
-from serving.api import oip, oip_client
+from serving.api import oip, oip_client, oip_raw, oip_requests
 from serving.api.calls import Answer, ModelRef, Prediction
 from serving.api.protos import inference_pb2 as pb
 from tests.serving.api.test_tfs import ARRAYS
@@ -30,7 +30,7 @@ def test_the_server_reads_what_the_client_writes(inputs, version):
 
 @given(ARRAYS, st.booleans())
 def test_the_client_reads_what_the_server_writes_raw_or_typed(array, is_raw):
-    call = oip.InferCall(Prediction(ModelRef("m"), {}), oip.InferOptions(), "", is_raw)
+    call = oip_raw.InferCall(Prediction(ModelRef("m"), {}), oip_requests.InferOptions(), "", is_raw)
     answer = Answer(ModelVersion("m", 3), {"y": array})
     said, outputs = oip_client.decode_infer_response(oip.encode_infer_response(answer, call))
     assert said == "3"
