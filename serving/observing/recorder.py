@@ -28,10 +28,8 @@ def labels_of(observation: Observation, is_served: Callable[[str], bool]) -> Lab
     A name that no served model has is not one: callers could fill the memory with names.
     """
     answer, asked = observation.call.answer, observation.call.asked
-    protocol, code = (
-        protocol_of(observation.path, is_grpc=observation.is_grpc),
-        observation.code.name,
-    )
+    protocol = protocol_of(observation.path, is_grpc=observation.is_grpc)
+    code = observation.code.name
     if answer is not None:
         return Labels(answer.model.name, str(answer.model.number), protocol, code)
     name = asked.name if asked is not None and is_served(asked.name) else ""

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from serving.services.methods import Call
 
 JSON = b"application/json"
-# Says with a 405 that a page can only be read.
 _NONE: Mapping[Any, Any] = MappingProxyType({})
+# Says with a 405 that a page can only be read.
 ALLOW_GET = (b"allow", b"GET, HEAD")
 
 

@@ -7,13 +7,12 @@ makes of one is its own business, and a wrong "OK" is possible.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from serving.services.http import HttpApis
 from serving.services.methods import Methods
+from serving.sockets.entrance import Make
 from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Receive, Send
-from serving.transport.direct import DirectCall, Exchange
 from serving.transport.grpc import GrpcSide, is_grpc
 from serving.transport.grpc_web import is_grpc_web, web_receive, web_send
 from serving.transport.guard import Patrol
@@ -35,7 +34,7 @@ class AsgiApp:
         self._allows_cors = options.allows_cors
         self.in_flight = 0
 
-    def direct(self, scope: Event) -> Callable[[Exchange, bytes], DirectCall] | None:
+    def direct(self, scope: Event) -> Make | None:
         """What answers a request of a server of ours without a task, if that is possible.
 
         Such a request has come whole, and is not in ``in_flight``.

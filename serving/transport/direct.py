@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, Protocol
 from model_store.errors import Code
 from serving.services.methods import Call
 from serving.services.observation import Observe
+from serving.sockets.entrance import Answerable
 from serving.transport.admission import Admission
-from serving.transport.asgi import Event
 from serving.transport.guard import Patrol
 from serving.transport.observing import observation
 
@@ -90,31 +90,6 @@ class Plan(NamedTuple):
     way: Way
 
 
-class Exchange(Protocol):
-    """A request on a server of ours that came whole, and the way to its answer."""
-
-    is_gone: bool
-    task: asyncio.Task[None] | None
-
-    def answer(
-        self, status: int, headers: Headers, body: bytes, trailers: Headers | None = None
-    ) -> bool:
-        """Send the whole answer, if the client takes so much now; returns whether it does."""
-        ...
-
-    def end(self) -> None:
-        """The application has done with it, answered or not."""
-        ...
-
-    async def receive(self) -> Event:
-        """ASGI's, which tells when the client goes."""
-        ...
-
-    async def send(self, event: Event) -> None:
-        """ASGI's, for what the client does not take at once."""
-        ...
-
-
 class DirectCall:
     """One such call.  Lives on one event loop."""
 
@@ -123,7 +98,7 @@ class DirectCall:
         "_waits_for",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, exchange: Exchange, body: bytes) -> None:
+    def __init__(self, plan: Plan, exchange: Answerable, body: bytes) -> None:
         """Begin nothing yet; *body* is the whole of it."""
         self._plan = plan
         self._exchange = exchange
@@ -137,6 +112,9 @@ class DirectCall:
         self._begun = time.perf_counter()
         deadline = None if wait is None else asyncio.get_running_loop().time() + wait
         call = self._call = Call(deadline, plan.headers, request_bytes=len(body))
+        if self._exchange.is_gone:
+            self._answer(None)
+            return True
         try:
             plan.way.admission.enter()
             self._is_inside = True

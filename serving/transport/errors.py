@@ -35,9 +35,8 @@ def http_status_of(error: Exception, code: Code) -> int:
 def failure(error: Exception) -> tuple[HttpResponse, Code, str]:
     """A failure as a response over HTTP, with its code and message."""
     code, message = status_of(error)
-    return (
-        json_error(http_status_of(error, code), message, retry_after(error)), code, message,
-    )  # fmt: skip
+    response = json_error(http_status_of(error, code), message, retry_after(error))
+    return response, code, message
 
 
 def code_of(status: int) -> Code:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from model_store.errors import Cancelled, Code, InvalidRequest, Overloaded, Unsupported
 from serving.services.methods import BidiStream, Call, Methods, ServerStream, Unary
+from serving.sockets.entrance import Make
 from serving.transport import grpc_frames as frames
 from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Headers, Hold, Receive, Send, read_body
-from serving.transport.direct import DirectCall, Exchange, Plan, Reply, Way
+from serving.transport.direct import DirectCall, Plan, Reply, Way
 from serving.transport.errors import status_of
 from serving.transport.guard import Patrol
 from serving.transport.inbox import Inbox
@@ -68,7 +69,7 @@ class GrpcSide:
         finally:
             self._observe(observation(path, call, code, message, begun=begun, is_grpc=True))
 
-    def direct(self, path: str, headers: Headers) -> Callable[[Exchange, bytes], DirectCall] | None:
+    def direct(self, path: str, headers: Headers) -> Make | None:
         """What answers a call without a task, if it runs a model and needs nothing more."""
         method = self._methods.get(path)
         if not isinstance(method, Unary) or not method.runs_model:

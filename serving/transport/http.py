@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -17,11 +17,12 @@ from urllib.parse import parse_qsl
 from model_store.errors import Code, InvalidRequest
 from serving.services.http import HttpApi, HttpApis, HttpRequest, HttpResponse
 from serving.services.methods import Call
+from serving.sockets.entrance import Make
 from serving.transport.admission import Admission
 from serving.transport.asgi import Event, Headers, Hold, Receive, Send, read_body
 from serving.transport.compression import chosen_encoding, deflate, inflate, too_large
 from serving.transport.cors import cross_origin_headers, is_preflight, preflight_response
-from serving.transport.direct import DirectCall, Exchange, Plan, Reply, Way
+from serving.transport.direct import DirectCall, Plan, Reply, Way
 from serving.transport.errors import code_of, failure, json_error
 from serving.transport.grpc import is_grpc
 from serving.transport.grpc_frames import parse_timeout
@@ -86,9 +87,7 @@ class HttpSide:
         await _send(send, scope["method"], response, body, [*extra, *encoding])
         return code, message
 
-    def direct(
-        self, scope: Event, headers: Headers
-    ) -> Callable[[Exchange, bytes], DirectCall] | None:
+    def direct(self, scope: Event, headers: Headers) -> Make | None:
         """What answers a request without a task, if it runs a model and needs nothing more."""
         path, api = scope["path"], self._apis.get(_first_part(scope["path"]))
         if (

@@ -297,6 +297,25 @@ async def test_a_call_that_lasts_ends_when_its_client_goes():
     assert_empty(app)
 
 
+async def test_a_call_whose_client_has_gone_before_it_begins_costs_nothing():
+    site, ended = Site(), []
+
+    class Gone:
+        is_gone, task = True, None
+
+        def end(self) -> None:
+            ended.append(self)
+
+    headers = [(b"content-length", b"1")]
+    scope = {"method": "POST", "path": "/v2/infer", "query_string": b"", "headers": headers}
+    app = site.app()
+    # What it would run lasts for ever.
+    assert app.direct({**scope, "http_version": "1.1"})(Gone(), b"ever").begin()
+    assert [each.code for each in site.observed] == [Code.CANCELLED]
+    assert len(ended) == 1
+    assert_empty(app)
+
+
 async def test_requests_that_come_ahead_are_answered_in_their_order():
     words = [b"thread", b"x", b"wait", b"refuse", b"y"]
     async with served(Site().app()) as (_, port), connected(port) as (reader, writer):
