@@ -7,6 +7,7 @@ from serving.sockets.asgi import App
 from serving.sockets.entrance import Arrivals
 from serving.sockets.limits import Limits
 from serving.sockets.server import SocketServer
+from serving.sockets.siblings import Siblings
 from serving.tls import read_tls
 from serving.transport.sockets import Listeners
 
@@ -15,9 +16,21 @@ class Listening:
     """Answers on all of the listeners with one application."""
 
     def __init__(
-        self, app: App, config: ServerConfig, listeners: Listeners, arrivals: Arrivals
+        self,
+        app: App,
+        config: ServerConfig,
+        listeners: Listeners,
+        arrivals: Arrivals,
+        siblings: Siblings | None = None,
     ) -> None:
-        """Read the certificates; nothing is answered yet.  Requests are counted in *arrivals*.
+        """Read the certificates; nothing is answered yet.
+
+        Args:
+            app: What answers.
+            config: The settings.
+            listeners: What is listened on.
+            arrivals: Counts requests that have come.
+            siblings: Who else listens on the same.
 
         Raises:
             InvalidRequest: The TLS settings are incomplete, or a file of theirs is unusable.
@@ -25,17 +38,19 @@ class Listening:
         self._tls = read_tls(config)
         self._listeners = listeners
         self._grace_s = config.drain_s
-        self._server = SocketServer(app, Limits(max_age_s=config.max_connection_age_s), arrivals)
+        limits = Limits(max_age_s=config.max_connection_age_s)
+        self._server = SocketServer(app, limits, arrivals, siblings)
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Take connections."""
         both = zip(self._listeners.ports, (self._tls.grpc, self._tls.http), strict=True)
         # Of two that are one, gRPC's wins: the later of equal keys.
         for port, tls in dict(reversed(tuple(both))).items():
-            await self._server.listen(port, tls)
+            self._server.listen(port, tls)
         if self._listeners.local is not None:
             # Whoever may open it, the file system has said.
-            await self._server.listen(self._listeners.local)
+            self._server.listen(self._listeners.local)
+        self._server.join_siblings()
 
     async def drain(self) -> None:
         """Refuse connections, tell the clients to go elsewhere, finish what has begun."""

@@ -39,6 +39,7 @@ from serving.services.reflection import reflection_methods
 from serving.services.tfs import tfs_methods
 from serving.services.tfs_reload import reload_methods
 from serving.sockets.entrance import Arrivals
+from serving.sockets.siblings import Siblings
 from serving.started import Started
 from serving.transport.app import AsgiApp
 from serving.transport.local_socket import inherited, listening_at
@@ -215,9 +216,9 @@ async def serve(
             await _first(following, stop, loaded)
         ports, local = (config.port, config.rest_api_port), _local(config, place)
         with listening(config.host, ports, local, shares_ports=place is not None) as sockets:
-            servers = Listening(app, config, sockets, arrivals)
+            servers = Listening(app, config, sockets, arrivals, _siblings(place))
             try:
-                await servers.start()
+                servers.start()
                 await _first(following, stop, loaded)
                 if not stop.is_set():
                     announce(_started(config, engine, sockets))
@@ -242,6 +243,10 @@ def _local(
     if not config.grpc_socket_path:
         return None
     return listening_at(config.grpc_socket_path) if place is None else inherited(place.local)
+
+
+def _siblings(place: Place | None) -> Siblings | None:
+    return None if place is None else Siblings(place.folder, place.number, place.processes)
 
 
 async def _follow(

@@ -1,7 +1,8 @@
 """Several server processes on the same ports, kept alive by one that serves nothing.
 
-Each worker listens for itself (SO_REUSEPORT) and the kernel spreads the connections.  A
-worker gets its settings on standard input, which also tells it, by its end, that the
+Each worker listens for itself (SO_REUSEPORT); the kernel spreads the connections by chance,
+and the workers among themselves until all have as many: see ``sockets.siblings``.  A worker
+gets its settings on standard input, which also tells it, by its end, that the
 supervisor is no more; it says on standard output when it is ready.  Over the same two it
 asks what all are to answer or to do: see ``crew``.
 """
@@ -28,6 +29,7 @@ from serving.config import ServerConfig
 from serving.crew.encoding import LONGEST_LINE
 from serving.crew.relay import Line, Relay
 from serving.observing.sharing import Place
+from serving.sockets.siblings import Siblings
 from serving.started import Started
 from serving.transport.local_socket import listening_at
 from serving.transport.sockets import reserved
@@ -59,13 +61,14 @@ async def supervise(
         ports = stack.enter_context(reserved(config.host, (config.port, config.rest_api_port)))
         config = replace(config, port=ports[0], rest_api_port=ports[1])
         counts = Path(stack.enter_context(TemporaryDirectory(prefix="easel-counts-")))
+        Siblings.prepare(counts, config.workers)
         local = -1
         if config.grpc_socket_path:  # a path cannot be bound twice: all listen on one socket
             local = stack.enter_context(listening_at(config.grpc_socket_path)).fileno()
         output = os.dup(sys.stdout.fileno())
         stack.callback(os.close, output)
         places = [
-            Place(counts, number, output=output, local=local)
+            Place(counts, number, config.workers, output=output, local=local)
             for number in range(1, config.workers + 1)
         ]
         wanted = WantedModels(config)

@@ -34,6 +34,7 @@ class Place:
     Attributes:
         folder: Where all of them write; nobody else can.
         number: Which one this is, from 1.
+        processes: How many there are.
         is_successor: Whether another was there before, and the others serve meanwhile.
         output: Descriptor of the command's standard output.
         local: That of the Unix domain socket, on which all listen; -1 without one.
@@ -41,6 +42,7 @@ class Place:
 
     folder: Path
     number: int
+    processes: int
     is_successor: bool = False
     output: int = 2
     local: int = -1

@@ -6,17 +6,19 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from serving.sockets import frames
+from serving.sockets.accepting import Accepting, Greeting
 from serving.sockets.asgi import App
 from serving.sockets.entrance import Arrivals, Entrance
 from serving.sockets.http1 import Http1Connection
 from serving.sockets.http2 import Http2Connection
 from serving.sockets.limits import Limits
+from serving.sockets.siblings import Siblings
 
 ALPN = ("h2", "http/1.1")
-_BACKLOG = 1024
 
 
 class Connection(Protocol):
@@ -31,60 +33,74 @@ class Connection(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is known of a connection.
+
+    Attributes:
+        accepting: Where it came in.
+        retiring: Ends it when it is old enough; None while it is not known what it speaks.
+    """
+
+    accepting: Accepting
+    retiring: asyncio.TimerHandle | None = None
+
+
 class SocketServer:
     """Serves *app* on sockets that are bound already.  Lives on one event loop."""
 
-    def __init__(self, app: App, limits: Limits, arrivals: Arrivals | None = None) -> None:
-        """Listen nowhere yet; *arrivals* counts who is about to enter *app*."""
+    def __init__(
+        self,
+        app: App,
+        limits: Limits,
+        arrivals: Arrivals | None = None,
+        siblings: Siblings | None = None,
+    ) -> None:
+        """Listen nowhere yet.
+
+        Args:
+            app: What answers.
+            limits: Of each connection.
+            arrivals: Counts who is about to enter *app*.
+            siblings: Who else listens on the same sockets, in the same order.
+        """
         self._entrance = Entrance(app, arrivals or Arrivals())
         self._limits = limits
-        self._servers: list[asyncio.Server] = []
-        # With the timer that retires each; None while it is not known what it speaks.
-        self._connections: dict[Connection, asyncio.TimerHandle | None] = {}
+        self._siblings = siblings
+        self._accepting: list[Accepting] = []
+        self._connections: dict[Connection, _Held] = {}
         self._is_closing = False
         self._all_gone = asyncio.Event()
         self._all_gone.set()
 
-    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+    def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Accept connections from now on.
 
         Args:
             sock: Bound, of any family; it is this server's from now on.
             tls: For TLS; its protocols for ALPN should be ``ALPN``.
         """
-        loop = asyncio.get_running_loop()
-        if sock.family != socket.AF_UNIX:
-            server = await loop.create_server(
-                self._make,
-                sock=sock,
-                ssl=tls,
-                backlog=_BACKLOG,
-                ssl_handshake_timeout=self._tls_s(tls),
-            )
-        else:
-            server = await loop.create_unix_server(
-                self._make,
-                sock=sock,
-                ssl=tls,
-                backlog=_BACKLOG,
-                ssl_handshake_timeout=self._tls_s(tls),
-            )
-        self._servers.append(server)
+        greeting = Greeting(self._make, tls, self._limits.headers_s)
+        accepting = Accepting(sock, len(self._accepting), greeting, self._siblings)
+        self._accepting.append(accepting)
+        accepting.begin()
 
-    def _tls_s(self, tls: ssl.SSLContext | None) -> float | None:
-        return None if tls is None else self._limits.headers_s
+    def join_siblings(self) -> None:
+        """Give connections to the others, and take theirs, when all sockets are listened on."""
+        if self._siblings is not None:
+            self._siblings.begin(lambda sock, lane: self._accepting[lane].take(sock))
 
-    def _make(self) -> asyncio.Protocol:
-        return _Chooser(self)
+    def _make(self, accepting: Accepting) -> asyncio.Protocol:
+        return _Chooser(self, accepting)
 
     @property
     def wait_s(self) -> float:
         """Seconds for a connection to say what it is."""
         return self._limits.headers_s
 
-    def greet(self, chooser: _Chooser) -> None:
+    def greet(self, chooser: _Chooser, accepting: Accepting) -> None:
         """A connection is there, encrypted if it is to be."""
-        self._connections[chooser] = None
+        self._connections[chooser] = _Held(accepting)
         self._all_gone.clear()
         if self._is_closing:  # TLS took its time
             chooser.abort()
@@ -98,23 +114,27 @@ class SocketServer:
         if self._limits.max_age_s:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(self._limits.max_age_s, connection.leave)
-        self._connections.pop(chooser)
-        self._connections[connection] = timer
+        held = self._connections.pop(chooser)
+        self._connections[connection] = _Held(held.accepting, timer)
         return connection
 
     def forget(self, connection: Connection) -> None:
         """A connection has ended."""
-        timer = self._connections.pop(connection, None)
-        if timer is not None:  # it would keep the connection's memory until then
-            timer.cancel()
+        held = self._connections.pop(connection, None)
+        if held is not None:
+            held.accepting.gone()
+            if held.retiring is not None:  # it would keep the connection's memory until then
+                held.retiring.cancel()
         if not self._connections:
             self._all_gone.set()
 
     async def close(self, grace_s: float) -> None:
         """Accept no more, let what has begun finish for *grace_s* seconds, then end the rest."""
         self._is_closing = True
-        for server in self._servers:
-            server.close()
+        if self._siblings is not None:
+            self._siblings.end()
+        for accepting in self._accepting:
+            accepting.end()
         for connection in tuple(self._connections):
             connection.leave()
         try:
@@ -128,22 +148,23 @@ class SocketServer:
     @property
     def addresses(self) -> Sequence[str]:
         """What is listened on, as ``host:port`` or a path."""
-        names = [sock.getsockname() for server in self._servers for sock in server.sockets]
+        names = [accepting.listener.getsockname() for accepting in self._accepting]
         return [name if isinstance(name, str) else f"{name[0]}:{name[1]}" for name in names]
 
 
 class _Chooser(asyncio.Protocol):
     """Reads the first bytes of a connection and hands it to the protocol they begin."""
 
-    def __init__(self, server: SocketServer) -> None:
+    def __init__(self, server: SocketServer, accepting: Accepting) -> None:
         self._server = server
+        self._accepting = accepting
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first bytes, unless TLS has settled it."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._server.greet(self)
+        self._server.greet(self, self._accepting)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family != socket.AF_UNIX:
             # A peer that lost its power says nothing: the system asks for us.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import select
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -83,6 +85,30 @@ def test_both_workers_take_calls_and_say_together_once_that_they_are_ready(store
         assert process.returncode == 0
     for pid in workers.values():
         wait_until_gone(pid)
+
+
+def test_workers_have_as_many_connections_each(store):
+    with two_workers(store) as found, ExitStack() as stack:
+        for _ in range(8):
+            client = http.client.HTTPConnection(found.http, timeout=30)
+            stack.callback(client.close)
+            client.request("GET", "/v2/health/live")
+            assert client.getresponse().read()
+        port = int(found.http.rpartition(":")[2])
+        assert [len(connections_of(pid, port)) for pid in found.pids.values()] == [4, 4]
+
+
+def connections_of(pid: int, port: int) -> set[str]:
+    """The established connections of a process to that port of its own, as inodes."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    fields = [line.split() for line in lines]
+    there = {
+        each[9]
+        for each in fields
+        if each[3] == "01" and int(each[1].rpartition(":")[2], 16) == port
+    }
+    links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return there & {link.removeprefix("socket:[").removesuffix("]") for link in links}
 
 
 def test_while_a_killed_worker_is_replaced_the_other_serves(store):

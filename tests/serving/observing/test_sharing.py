@@ -54,14 +54,14 @@ def requests_in(shared: Shared) -> int:
 
 def test_whoever_is_asked_tells_for_all_also_for_those_before(tmp_path):
     first, second = Histograms(), Histograms()
-    here, there = Shared(Place(tmp_path, 1), first), Shared(Place(tmp_path, 2), second)
+    here, there = Shared(Place(tmp_path, 1, 2), first), Shared(Place(tmp_path, 2, 2), second)
     first.add(OK, ONE)
     second.add(OK, ONE)
     here.write()
     there.write()
     assert requests_in(here) == requests_in(there) == 2
     restarted = Histograms()
-    again = Shared(Place(tmp_path, 2), restarted)
+    again = Shared(Place(tmp_path, 2, 2), restarted)
     restarted.add(OK, ONE)
     assert requests_in(again) == 3
     again.write()
@@ -72,5 +72,5 @@ def test_a_damaged_file_costs_its_counts_and_no_scrape(tmp_path, caplog):
     (tmp_path / "2.json").write_text("{half")
     first = Histograms()
     first.add(OK, ONE)
-    assert requests_in(Shared(Place(tmp_path, 1), first)) == 1
+    assert requests_in(Shared(Place(tmp_path, 1, 2), first)) == 1
     assert "cannot be read" in caplog.text

@@ -24,7 +24,7 @@ async def served(app: App, limits: Limits | None = None) -> AsyncIterator[tuple[
     """*app* on a port of the system's choice; everything must be closed in the end."""
     sock = socket.create_server(("127.0.0.1", 0))
     server = SocketServer(app, limits or Limits())
-    await server.listen(sock)
+    server.listen(sock)
     try:
         yield server, sock.getsockname()[1]
     finally:

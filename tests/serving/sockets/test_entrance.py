@@ -33,7 +33,7 @@ class Asked:
 async def asked() -> AsyncIterator[tuple[Asked, int]]:
     app, sock = Asked(), socket.create_server(("127.0.0.1", 0))
     server = SocketServer(app, Limits(), app.arrivals)
-    await server.listen(sock)
+    server.listen(sock)
     try:
         yield app, sock.getsockname()[1]
     finally:

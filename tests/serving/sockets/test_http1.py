@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -86,9 +87,18 @@ def test_requests_are_the_same_however_the_bytes_arrive(bodies, cuts):
             writer.close()
             return answer
 
-    assert [part.partition(b"\r\n\r\n")[2] for part in asyncio.run(exchange()).split(b"HTTP/1.1 ")[1:]] == [
-        *bodies, b"end",
-    ]  # fmt: skip
+    assert bodies_in(asyncio.run(exchange())) == [*bodies, b"end"]
+
+
+def bodies_in(answers: bytes) -> list[bytes]:
+    """Of answers that follow each other; a body may look like the head of one."""
+    found = []
+    while answers:
+        head, _, rest = answers.partition(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", head)[1])
+        found.append(rest[:length])
+        answers = rest[length:]
+    return found
 
 
 async def test_a_chunked_request_and_a_chunked_answer():

@@ -43,7 +43,7 @@ def running_app(
 
     async def run() -> None:
         server, end = SocketServer(app, Limits()), asyncio.Event()
-        await server.listen(socket.create_server(("127.0.0.1", 0)))
+        server.listen(socket.create_server(("127.0.0.1", 0)))
         ready.append((server.addresses[0], asyncio.get_running_loop(), end))
         begun.set()
         await end.wait()
