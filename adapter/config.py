@@ -30,7 +30,7 @@ class AdapterConfig:
         host: Address to listen on.
         port: HTTP port.
         workers: Processes.
-        threads: Requests at a time in each process.
+        threads: Requests at a time in each process, without those that wait for others.
         own_cores: Whether each process stays on a core: auto (as many of both), on or off.
         timeout_s: Seconds for an answer; a caller may want it sooner.
         max_body_bytes: Longest request body.
@@ -49,7 +49,7 @@ class AdapterConfig:
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 2
-    threads: int = 8
+    threads: int = 4
     own_cores: Switch = "auto"
     timeout_s: float = 5.0
     max_body_bytes: int = 10 * 1024 * 1024

@@ -6,7 +6,9 @@ Knows neither HTTP nor gRPC.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from adapter.classify import Classification, Classifier
@@ -47,11 +49,13 @@ class Tagger:
         classifier: Reaches our model, ``tagging`` in the store.
         detector: Looks in the web; None where nobody does.
         threads: In which the web is asked, while the caller's own asks our model.
+        resting: Entered while the web is waited for, so that others may work.
     """
 
     classifier: Classifier
     detector: WebDetector | None
     threads: ThreadPoolExecutor
+    resting: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def tag(self, picture: bytes, deadline: Deadline) -> Tagged:
         """What one encoded picture shows, from whoever can say.
@@ -62,7 +66,8 @@ class Tagger:
         """
         looking = self._look(picture, deadline)
         seen = self._classify(picture, deadline)
-        found = _result(looking, deadline)
+        with self.resting():
+            found = _result(looking, deadline)
         if isinstance(seen, EaselError) and isinstance(found, EaselError):
             raise _nobody(found, seen)
         findings = None if isinstance(found, EaselError) else found

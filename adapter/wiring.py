@@ -15,6 +15,7 @@ from adapter.feedback.recorder import build_recorder
 from adapter.http.turns import Turns
 from adapter.parts import Parts
 from adapter.ports import ModelServer
+from adapter.resting import RestingServer
 from adapter.speech import local
 from adapter.speech.saying import Saying
 from adapter.speech.spec import Speaker
@@ -41,10 +42,10 @@ def build_parts(
         InvalidRequest: A setting cannot be understood, or a file of one not be used.
     """
     adapter = settings.adapter
-    chosen = server or open_model_server(adapter)
     catalogue = catalogue or Catalogue(adapter.store)
     limits = ImageLimits(adapter.max_body_bytes, adapter.max_pixels, adapter.max_frames)
     turns = Turns(adapter.threads)
+    chosen = RestingServer(server or open_model_server(adapter), turns.resting)
     classifier = Classifier(catalogue, chosen, DecodingRoom(limits, turns.resting))
     recorder = build_recorder(settings.feedback)
     google, outside = settings.google, Watch()

@@ -65,7 +65,8 @@ class Front:
             headers = _headers(reply)
             self._finish(environ, note, reply.status, headers)
             start_response(_status_line(reply.status), headers)
-            return (reply.body,)
+            # A list: of anything else granian sends head and body each by itself.
+            return [reply.body]
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             self._finish(environ, note, int(status[:3]), headers)

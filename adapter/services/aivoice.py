@@ -130,7 +130,8 @@ def _speak(parts: Parts, asked: Asked[Words]) -> Speech | Reply:
         words.rate,
         words.format or _asked_for(takes, accepted),
     )
-    said = parts.speech.say(utterance, asked.deadline)
+    with parts.turns.resting():  # another process speaks, or another company
+        said = parts.speech.say(utterance, asked.deadline)
     return _as_json(said, asked.language) if accepted == _JSON else _as_file(said)
 
 

@@ -15,6 +15,8 @@ from adapter.tags import Tag
 from adapter.web_detection import WebFindings
 
 # What the first version answered where it knew nothing.
+# Pictures of a process that Google looks at, at a time.
+_AT_ONCE = 16
 _NOTHING = "null"
 
 
@@ -55,8 +57,8 @@ class Tags(msgspec.Struct, frozen=True):
 def build(parts: Parts) -> Service:
     """The service over *parts*."""
     # Threads start with the first picture, and so after a fork.
-    threads = ThreadPoolExecutor(parts.settings.adapter.threads, "vision")
-    tagger = Tagger(parts.classifier, parts.vision, threads)
+    threads = ThreadPoolExecutor(_AT_ONCE, "vision")
+    tagger = Tagger(parts.classifier, parts.vision, threads, parts.turns.resting)
 
     def tag(asked: Asked[TopK]) -> Tags:
         return to_answer(

@@ -8,6 +8,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from werkzeug.test import create_environ
 
 from adapter.passed_on import passed_on
 from model_store.errors import InvalidRequest, ServerUnreachable
@@ -27,6 +28,12 @@ def test_an_id_is_taken_over_and_one_is_made_where_there_is_none(store):
     assert re.fullmatch("[0-9a-f]{32}", made)
     assert post(client).headers["X-Request-Id"] != made
     assert client.get("/nothing", headers={"X-Request-Id": "b"}).headers["X-Request-Id"] == "b"
+
+
+def test_an_answer_is_a_list_which_granian_sends_in_one_piece_with_its_head(store):
+    front = application(store).application.wsgi_app
+    environ = create_environ("/api/numbers", method="POST", data=PNG)
+    assert isinstance(front(environ, lambda *_: None), list)
 
 
 @settings(max_examples=30)

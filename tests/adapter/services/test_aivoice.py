@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -56,12 +58,12 @@ def over(google):
     """Makes a client of the service, with Google and with the engine here, or without."""
     with serving(google) as target:
 
-        def make(*, has_google=True, has_local=True, timeout_s=20.0, **speech):
+        def make(*, has_google=True, has_local=True, timeout_s=20.0, threads=4, **speech):
             config = GoogleConfig(
                 vision="off", text_to_speech="on" if has_google else "off", plaintext=True,
                 text_to_speech_endpoint=target, timeout_s=timeout_s,
             )  # fmt: skip
-            adapter = AdapterConfig(services=("aivoice",), timeout_s=30.0)
+            adapter = AdapterConfig(services=("aivoice",), timeout_s=30.0, threads=threads)
             speech = SpeechConfig("on" if has_local else "off", **speech)
             parts = build_parts(Settings(adapter, config, speech), FakeModelServer())
             opened.extend([parts.speech.cloud, parts.speech.local])
@@ -190,6 +192,22 @@ def test_google_speaks_as_it_is_asked(over, google):
     assert asked.method == SYNTHESIZE
     assert asked.request.voice.name == "ko-KR-Neural2-A"
     assert asked.request.audio_config.speaking_rate == 1.5
+
+
+def test_while_google_speaks_others_are_answered(over, google):
+    together = threading.Barrier(2)
+
+    def answer(method, *call):
+        if method == SYNTHESIZE:
+            together.wait(20)
+        return speech_answer(method, *call)
+
+    google.answer = answer
+    client = over(threads=1)
+    with ThreadPoolExecutor(2) as callers:
+        texts = ({"text": "one"}, {"text": "two"})
+        said = list(callers.map(lambda text: say(client, text), texts))
+    assert [each.headers["X-Speech-Engine"] for each in said] == ["google", "google"]
 
 
 @pytest.mark.parametrize("kind", ["mp3", "ogg", "wav"])

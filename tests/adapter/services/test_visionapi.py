@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -58,12 +59,12 @@ def over(google, server):
     """Makes a client of the service over *store*, with Google where there is an address."""
     with serving(google) as target:
 
-        def make(store, *, has_google=True, **settings):
+        def make(store, *, has_google=True, threads=4, **settings):
             config = GoogleConfig(
                 vision="on" if has_google else "off", vision_endpoint=target, plaintext=True,
                 text_to_speech="off", **settings,
             )  # fmt: skip
-            adapter = AdapterConfig(store=store, services=("visionapi",))
+            adapter = AdapterConfig(store=store, services=("visionapi",), threads=threads)
             parts = build_parts(Settings(adapter, config, SpeechConfig("off")), server)
             opened.append(parts.vision)
             return create_app(parts).test_client()
@@ -101,6 +102,21 @@ def test_the_web_and_our_model_are_one_answer(over, store):
     assert body["model"] == {"name": "tagging", "version": 1}
     assert body["degraded"] == []
     assert body["msg"] == "This is what the picture shows."
+
+
+def test_while_google_is_waited_for_others_work(over, store, google):
+    together = threading.Barrier(2)
+
+    def answer(*call):
+        together.wait(20)
+        return web_answer(*call)
+
+    google.answer = answer
+    client = over(store, threads=1)
+    with ThreadPoolExecutor(2) as callers:
+        pictures = (PICTURE, encode(photo().rotate(180)))
+        answered = list(callers.map(lambda picture: tag(client, picture).get_json(), pictures))
+    assert [each["degraded"] for each in answered] == [[], []]
 
 
 def test_both_are_asked_at_the_same_time(over, store, server, google):
