@@ -20,6 +20,7 @@ from serving.crew.crew import Alone, Crew
 from serving.crew.member import Member
 from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine, State
+from serving.engine.floor import Floor
 from serving.engine.loading import LifecycleOptions
 from serving.engine.machine import Machine, read_machine
 from serving.engine.servable import LoadOptions
@@ -65,12 +66,17 @@ class Models:
     named: NamedModels = tuple
 
 
-def build_engine(config: ServerConfig, has_company: Callable[[], bool] = lambda: True) -> Engine:
+def build_engine(
+    config: ServerConfig,
+    has_company: Callable[[], bool] = lambda: True,
+    siblings: Siblings | None = None,
+) -> Engine:
     """An engine with nothing loaded yet.
 
     Args:
         config: The settings.
-        has_company: Whether other requests are about to come; see ``LoadOptions``.
+        has_company: Whether other requests are about to come; see ``Floor``.
+        siblings: The other processes on the same ports.
 
     Raises:
         InvalidRequest: The limits contradict themselves, or their file cannot be read.
@@ -89,13 +95,21 @@ def build_engine(config: ServerConfig, has_company: Callable[[], bool] = lambda:
         plan.wide_threads,
         widest_bytes(machine),
         read_warmup,
-        has_company=has_company,
+        floor=_floor(plan, has_company, siblings),
     )
     if config.enable_per_model_batching_parameters:
         options = replace(options, read_batching=batching_of)
     if config.trusted_key:
         options = replace(options, check=open_verifier(Path(config.trusted_key)))
     return Engine(Store(local_store(config)), options, lifecycle)
+
+
+def _floor(plan: ThreadPlan, has_company: Callable[[], bool], siblings: Siblings | None) -> Floor:
+    """A core is left for a second run unless there is but one, or all processes are busy."""
+    if siblings is None:
+        return Floor(lambda: plan.lanes == 1, has_company=has_company)
+    tally = siblings.tally
+    return Floor(tally.are_others_busy, tally.note_work, has_company)
 
 
 def build_control(config: ServerConfig) -> ModelControl:
@@ -200,10 +214,11 @@ async def serve(
         member: Of the processes of ours that listen on the same ports; None when alone.
     """
     mirroring, arrivals = Mirroring(config), Arrivals()
-    engine = build_engine(config, arrivals.are_there)
+    place = None if member is None else member.place
+    siblings = None if place is None else Siblings(place.folder, place.number, place.processes)
+    engine = build_engine(config, arrivals.are_there, siblings)
     wanted = member or WantedModels(config)
     models = Models(member or Alone(engine), wanted.named)
-    place = None if member is None else member.place
     observing = start_observing(config, engine, place, models.crew)
     app = build_app(config, engine, observing, models)
     if member is not None:
@@ -216,7 +231,7 @@ async def serve(
             await _first(following, stop, loaded)
         ports, local = (config.port, config.rest_api_port), _local(config, place)
         with listening(config.host, ports, local, shares_ports=place is not None) as sockets:
-            servers = Listening(app, config, sockets, arrivals, _siblings(place))
+            servers = Listening(app, config, sockets, arrivals, siblings)
             try:
                 servers.start()
                 await _first(following, stop, loaded)
@@ -243,10 +258,6 @@ def _local(
     if not config.grpc_socket_path:
         return None
     return listening_at(config.grpc_socket_path) if place is None else inherited(place.local)
-
-
-def _siblings(place: Place | None) -> Siblings | None:
-    return None if place is None else Siblings(place.folder, place.number, place.processes)
 
 
 async def _follow(

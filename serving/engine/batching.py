@@ -11,31 +11,23 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 from model_store.errors import Overloaded, ServableNotReady
 from model_store.spec import Signature
 from serving.api.calls import Tensors
 from serving.engine.computing import Program, compute, padded_rows
+from serving.engine.floor import Floor
 from serving.engine.jobs import Job, JobQueue, Timed, due, split
 from serving.engine.limits import BatchLimits
-from serving.engine.runs import Run, deliver, joined
+from serving.engine.runs import InThread, Run, deliver, joined
 from serving.engine.session import Abort, Session
 from serving.engine.statistics import Statistics
 
 # Share of a new run's cost that enters the estimates: of the worst, and of the mean.
 _TRUST, _TRUST_MEAN = 0.05, 0.2
 _LEAST_RETRY_S = 0.1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _InThread:
-    """A batch that runs in a thread, and how to end that."""
-
-    batch: Sequence[Job]
-    abort: Abort
 
 
 class Batcher:
@@ -49,14 +41,14 @@ class Batcher:
         executor: Executor,
         *,
         row_s: float,
-        has_company: Callable[[], bool],
+        floor: Floor,
     ) -> None:
         """Begin empty.
 
-        *row_s* is a first guess of a row's cost, corrected by each run; *has_company* says
-        whether requests are about to come that could join the present one.
+        *row_s* is a first guess of a row's cost, corrected by each run; *floor* is all
+        models' of this process.
         """
-        self._has_company = has_company
+        self._floor = floor
         self._is_batched = signature.may_join
         self._max_rows = limits.max_rows if self._is_batched else 1
         self._limits = limits
@@ -75,7 +67,7 @@ class Batcher:
         self._is_scheduled = False
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self._in_threads: dict[asyncio.Task[None], _InThread] = {}
+        self._in_threads: dict[asyncio.Task[None], InThread] = {}
         self.statistics = Statistics()
 
     @property
@@ -110,27 +102,37 @@ class Batcher:
         if self._queue.rows:
             self._refuse_beyond_limits(inputs)
         loop = asyncio.get_running_loop()
-        jobs = split(inputs, outputs, self._axes, self._max_rows, deadline=deadline, loop=loop)
-        if self._is_alone(jobs):
-            self._finish(self._compute(jobs, loop))
-        else:
-            for job in jobs:
-                self._queue.push(job, priority)
-            if self._limits.timeout_s:
-                self._due = min(self._due, due(jobs[0], self._limits.timeout_s))
-            self._schedule(loop)
+        self._floor.enter(self)
         try:
-            if len(jobs) == 1:
-                timed = await jobs[0].future
-            else:
-                timed = joined(outputs, await asyncio.gather(*[job.future for job in jobs]), jobs)
-        except BaseException:  # cancelled, or one part of several failed: nobody wants the rest
-            self._forget(jobs)
-            self.statistics.note_failure(loop.time() - jobs[0].arrived)
-            raise
+            jobs = split(inputs, outputs, self._axes, self._max_rows, deadline=deadline, loop=loop)
+            self._begin(jobs, priority, loop)
+            try:
+                if len(jobs) == 1:
+                    timed = await jobs[0].future
+                else:
+                    timed = joined(
+                        outputs, await asyncio.gather(*[job.future for job in jobs]), jobs
+                    )
+            except BaseException:  # cancelled, or one part of several failed: nobody wants the rest
+                self._forget(jobs)
+                self.statistics.note_failure(loop.time() - jobs[0].arrived)
+                raise
+        finally:
+            self._floor.leave()
         rows = jobs[0].rows if len(jobs) == 1 else sum([job.rows for job in jobs])
         self.statistics.note_success(rows, timed[1], loop.time() - jobs[0].arrived)
         return timed
+
+    def _begin(self, jobs: Sequence[Job], priority: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Compute *jobs* at once, or let them wait together with others."""
+        if self._is_alone(jobs):
+            self._finish(self._compute(jobs, loop))
+            return
+        for job in jobs:
+            self._queue.push(job, priority)
+        if self._limits.timeout_s:
+            self._due = min(self._due, due(jobs[0], self._limits.timeout_s))
+        self._schedule(loop)
 
     @property
     def limits(self) -> BatchLimits:
@@ -145,9 +147,18 @@ class Batcher:
             or len(self._queue)
             or self._in_threads
             or self._limits.timeout_s
-            or self._worst_row_s * job.rows > self._limits.inline_s
-            or self._has_company()
+            or not self._is_inline(job.rows)
+            or self._floor.has_company()
             or (job.deadline is not None and job.deadline <= job.arrived)
+        )
+
+    def _is_inline(self, rows: int) -> bool:
+        """Whether a run of so many *rows* happens on the event loop."""
+        expected_s, inline_s = self._worst_row_s * rows, self._limits.inline_s
+        return expected_s <= inline_s or (
+            inline_s > 0
+            and not self._in_threads
+            and self._floor.is_free(expected_s, is_last=not len(self._queue))
         )
 
     def _refuse_beyond_limits(self, inputs: Tensors) -> None:
@@ -205,11 +216,11 @@ class Batcher:
             self._due = self._queue.due(self._limits.timeout_s)
         if not batch:
             return
-        if self._worst_row_s * sum([job.rows for job in batch]) <= self._limits.inline_s:
+        if self._is_inline(sum([job.rows for job in batch])):
             self._finish(self._compute(batch, loop))
         else:
             task = loop.create_task(self._run_in_thread(batch, abort := Abort()))
-            self._in_threads[task] = _InThread(batch, abort)
+            self._in_threads[task] = InThread(batch, abort)
         if self._queue.rows or len(self._queue):
             self._schedule(loop)
 

@@ -28,8 +28,18 @@ _NO_WORSE = 1.5
 class ElasticSession:
     """A session over two."""
 
-    def __init__(self, narrow: Session, wide: Session, seconds: tuple[float, float]) -> None:
-        """Begin with what a row took, in *seconds*, with each."""
+    def __init__(
+        self,
+        narrow: Session,
+        wide: Session,
+        seconds: tuple[float, float],
+        is_crowded: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Begin with what a row took, in *seconds*, with each.
+
+        No run is alone while other processes keep all cores busy: while *is_crowded*.
+        """
+        self._is_crowded = is_crowded
         self._sessions = (narrow, wide)
         self._seconds = list(seconds)
         self._lock = threading.Lock()
@@ -40,7 +50,7 @@ class ElasticSession:
     ) -> list[Tensor]:
         """Compute on the session that suits the moment; see ``Session``."""
         with self._lock:
-            is_alone = self._running == 0
+            is_alone = self._running == 0 and not self._is_crowded()
             which = self._pick() if is_alone else 0
             self._running += 1
             self._begun += 1
@@ -69,6 +79,7 @@ def widened(
     open_wide: Callable[[], Session],
     work: Callable[[Session], object],
     above_s: float,
+    is_crowded: Callable[[], bool] = lambda: False,
 ) -> Session:
     """*narrow* alone, or both, if more threads may make a run faster.
 
@@ -77,6 +88,7 @@ def widened(
         open_wide: Loads the same graph for many.
         work: Runs one row.
         above_s: Cheaper runs happen on the event loop, one after the other, and gain nothing.
+        is_crowded: Whether all other cores are busy now.
     """
     work(narrow)
     if _seconds(work, narrow) <= above_s:
@@ -89,7 +101,9 @@ def widened(
         alone.append(_seconds(work, narrow))
         together.append(_seconds(work, wide))
     least = min(alone), min(together)  # the least disturbed of each
-    return ElasticSession(narrow, wide, least) if least[1] < _NO_WORSE * least[0] else narrow
+    if least[1] >= _NO_WORSE * least[0]:
+        return narrow
+    return ElasticSession(narrow, wide, least, is_crowded)
 
 
 def _seconds(work: Callable[[Session], object], session: Session) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +58,11 @@ class OnnxModel:
         self._signatures = dict.fromkeys(names, session.signature)
         self._session: Session | None = session
 
-    def widen(self, threads: int, *, above_s: float) -> None:
+    def widen(self, threads: int, *, above_s: float, is_crowded: Callable[[], bool]) -> None:
         """Load the graph a second time, if a run alone is faster with so many *threads*.
 
-        A graph that cannot run a row of zeros in more than *above_s* seconds stays as it is.
+        A graph that runs a row of zeros within *above_s* seconds stays as it is; no run is
+        alone while other processes keep all cores busy: while *is_crowded*.
         """
         narrow = self.session(next(iter(self._signatures)))
         signature = next(iter(self._signatures.values()))
@@ -71,7 +72,9 @@ class OnnxModel:
             return OrtSession(self._path, intra_op_threads=threads, may_read=self._may_read)
 
         try:
-            self._session = widened(narrow, load, lambda each: each.run(names, zeros), above_s)
+            self._session = widened(
+                narrow, load, lambda each: each.run(names, zeros), above_s, is_crowded
+            )
         except Exception as error:  # what a graph raises at zeros has no common base
             logger.info("%s: no trial with %d threads: %s", self._path, threads, error)
 

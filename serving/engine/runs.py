@@ -11,6 +11,7 @@ from model_store.errors import EaselError
 from serving.api.calls import Tensor, Timing
 from serving.engine.computing import Outcome
 from serving.engine.jobs import Job, Timed
+from serving.engine.session import Abort
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,14 @@ class Run:
     begun: float
     seconds: float
     rows: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InThread:
+    """A batch that runs in a thread, and how to end that."""
+
+    batch: Sequence[Job]
+    abort: Abort
 
 
 def deliver(run: Run) -> None:

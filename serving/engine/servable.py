@@ -17,6 +17,7 @@ from model_store.spec import ModelVersion, Signature
 from serving.api.calls import SERVED_DTYPES, Prediction
 from serving.engine import foreign, saved_model
 from serving.engine.batching import Batcher
+from serving.engine.floor import Floor
 from serving.engine.golden import check_golden, golden_of, read_golden, warm_row_seconds
 from serving.engine.limits import BatchLimits, BatchOverrides, with_overrides
 from serving.engine.onnx_runtime import OnnxModel
@@ -64,8 +65,7 @@ class LoadOptions:
         read_warmup: Requests that a SavedModel's folder brings along, to be run first.
         read_batching: How a version's folder wants its requests joined, laid over *limits*.
         check: What a version's folder must pass before anything in it is opened, or BadVersion.
-        has_company: Whether a request may be joined by others that have come with it and are
-            not in the engine yet; one that is not runs at once.
+        floor: What all models of this process do.
     """
 
     intra_op_threads: int = 1
@@ -75,7 +75,7 @@ class LoadOptions:
     read_warmup: Callable[[Path], Iterable[Prediction]] = lambda _: ()
     read_batching: Callable[[Path], BatchOverrides] = lambda _: BatchOverrides()
     check: Callable[[Path], object] = lambda _: None
-    has_company: Callable[[], bool] = lambda: True
+    floor: Floor = field(default_factory=Floor)
 
 
 def load(home: ModelFolder, number: int, options: LoadOptions, executor: Executor) -> Servable:
@@ -205,7 +205,11 @@ def _open_onnx(path: Path, options: LoadOptions, manifest: Manifest | None) -> O
         )
         size = sum(file.bytes for file in files.values())
     if options.wide_threads > threads and size <= options.widest_bytes:
-        loaded.widen(options.wide_threads, above_s=options.limits.inline_s)
+        loaded.widen(
+            options.wide_threads,
+            above_s=options.limits.inline_s,
+            is_crowded=options.floor.others_are_busy,
+        )
     return loaded
 
 
@@ -259,5 +263,5 @@ def _batcher(
         limits,
         executor,
         row_s=warm_row_seconds(session, signature),
-        has_company=options.has_company,
+        floor=options.floor,
     )

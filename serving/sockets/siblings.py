@@ -27,7 +27,11 @@ Take = Callable[[socket.socket, int], None]
 
 
 class Siblings:
-    """One process among the others.  Lives on one event loop."""
+    """One process among the others.  Lives on one event loop.
+
+    Attributes:
+        tally: What each of them has to do.
+    """
 
     def __init__(self, folder: Path, number: int, processes: int) -> None:
         """Take nothing yet.
@@ -42,7 +46,7 @@ class Siblings:
         """
         self._folder = folder
         self._number = number
-        self._tally = Tally(folder / _COUNTS, number, processes)
+        self.tally = Tally(folder / _COUNTS, number, processes)
         self._listener: socket.socket | None = None
         self._from: set[socket.socket] = set()
         self._to: dict[int, socket.socket] = {}
@@ -67,13 +71,13 @@ class Siblings:
         listener.setblocking(False)
         self._take, self._listener = take, listener
         asyncio.get_running_loop().add_reader(listener, self._meet, listener)
-        self._tally.open()
+        self.tally.open()
 
     def end(self) -> None:
         """Take none any more, but those that have been handed over."""
         if self._listener is None:
             return
-        self._tally.close()
+        self.tally.close()
         loop = asyncio.get_running_loop()
         self._meet(self._listener)
         for line in tuple(self._from):
@@ -90,21 +94,21 @@ class Siblings:
     def count(self, lane: int, change: int) -> None:
         """So many connections have come, or gone."""
         if self._listener is not None:
-            self._tally.add(lane, change)
+            self.tally.add(lane, change)
 
     def hand_over(self, connection: socket.socket, lane: int) -> bool:
         """Give a new connection to another who has fewer; returns whether it is gone."""
         if self._listener is None:
             return False
-        other = self._tally.emptiest(lane)
+        other = self.tally.emptiest(lane)
         if other is None:
             return False
-        self._tally.give(lane, other)
+        self.tally.give(lane, other)
         try:
             line = self._to.get(other) or self._call(other)
             socket.send_fds(line, [bytes((self._number, lane))], [connection.fileno()])
         except OSError:  # it has gone, or does not keep up
-            self._tally.give(lane, other, -1)
+            self.tally.give(lane, other, -1)
             self._hang_up(other)
             return False
         connection.close()
@@ -150,6 +154,6 @@ class Siblings:
                 self._from.discard(line)
                 return
             giver, lane = said
-            self._tally.take(lane, giver)
+            self.tally.take(lane, giver)
             for each in descriptors:  # none if this process has too many open
                 self._take(socket.socket(fileno=each), lane)

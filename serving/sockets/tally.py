@@ -1,4 +1,4 @@
-"""How many connections each of several processes has, in memory that all of them see.
+"""How many connections and requests each of several processes has, in memory that all see.
 
 Every number has one process that writes it, so that none needs a lock: a connection that is
 handed over is counted by who gives it, and by who has taken it.
@@ -54,16 +54,20 @@ class Tally:
         """
         self._mine = number - 1
         self._processes = processes
+        work = [self._row(LANES, which).has for which in range(processes)]
+        self._my_work = work.pop(self._mine)
+        self._others_work = work
         with path.open("r+b") as file:
             self._numbers = memoryview(mmap.mmap(file.fileno(), 0)).cast("q")
 
     @staticmethod
     def create(path: Path, processes: int) -> None:
         """Write a file in which nobody takes connections yet."""
-        row = [_CLOSED] + [0] * (2 * processes)
-        numbers = memoryview(bytearray(LANES * processes * len(row) * _NUMBER_BYTES)).cast("q")
-        for begin in range(0, len(numbers), len(row)):
-            numbers[begin] = _CLOSED
+        row = 1 + 2 * processes
+        rows = (LANES + 1) * processes
+        numbers = memoryview(bytearray(rows * row * _NUMBER_BYTES)).cast("q")
+        for which in range(LANES * processes):
+            numbers[which * row] = _CLOSED
         path.write_bytes(numbers)
 
     def open(self) -> None:
@@ -74,11 +78,13 @@ class Tally:
                 gave = self._row(lane, other).gave(self._mine)
                 self._numbers[mine.took(other)] = self._numbers[gave]
             self._numbers[mine.has] = 0
+        self.note_work(0)
 
     def close(self) -> None:
         """This process takes none any more."""
         for lane in range(LANES):
             self._numbers[self._row(lane, self._mine).has] = _CLOSED
+        self.note_work(0)
 
     def add(self, lane: int, change: int) -> None:
         """This process has so many connections more."""
@@ -91,6 +97,14 @@ class Tally:
     def take(self, lane: int, giver: int) -> None:
         """This process has one that *giver* gave; ``add`` counts it."""
         self._add(self._row(lane, self._mine).took(giver - 1), 1)
+
+    def note_work(self, requests: int) -> None:
+        """This process has so many requests inside."""
+        self._numbers[self._my_work] = requests
+
+    def are_others_busy(self) -> bool:
+        """Whether every other process has requests inside."""
+        return all([self._numbers[each] > 0 for each in self._others_work])
 
     def emptiest(self, lane: int) -> int | None:
         """The process with fewest connections; None if none has fewer than this one."""

@@ -13,6 +13,7 @@ import numpy as np
 from model_store.spec import Signature, TensorSpec
 from serving.api.calls import Tensor, Tensors
 from serving.engine.batching import Batcher
+from serving.engine.floor import Floor
 from serving.engine.limits import BatchLimits
 from serving.engine.session import Abort
 
@@ -92,13 +93,14 @@ def in_virtual_time(work: Coroutine, loop: VirtualLoop) -> None:
 
 
 def batcher(
-    session, executor, *, row_s=0.0, signature=ROWS, has_company=lambda: True, **limits
+    session, executor, *, row_s=0.0, signature=ROWS, has_company=lambda: True, floor=None, **limits
 ) -> Batcher:
     """A queue whose limits are out of the way unless a test names them."""
     limits = {"max_queue_s": 1e9, **limits}
     return Batcher(
-        session, signature, BatchLimits(**limits), executor, row_s=row_s, has_company=has_company
-    )
+        session, signature, BatchLimits(**limits), executor, row_s=row_s,
+        floor=floor or Floor(has_company=has_company),
+    )  # fmt: skip
 
 
 def rows(*values: int, width: int = 1) -> Tensors:

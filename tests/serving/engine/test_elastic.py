@@ -34,6 +34,16 @@ def test_a_run_alone_is_narrow_where_the_other_cores_are_busy_with_something_els
     assert counts(sessions) == (1, 0)
 
 
+def test_a_run_is_narrow_while_other_processes_keep_all_cores_busy():
+    sessions, crowds = (Doubler(), Doubler()), [True]
+    elastic = ElasticSession(*sessions, FASTER_WIDE, lambda: crowds[0])
+    elastic.run(("y",), rows(3))
+    assert counts(sessions) == (1, 0)
+    crowds[0] = False
+    elastic.run(("y",), rows(3))
+    assert counts(sessions) == (1, 1)
+
+
 def test_a_run_beside_another_is_narrow_and_leaves_no_trace():
     sessions = Doubler(), Doubler()
     elastic = ElasticSession(*sessions, FASTER_WIDE)
@@ -104,5 +114,5 @@ def test_a_graph_that_is_loaded_twice_gives_the_same_answers(tmp_path: Path):
     model = OnnxModel(tmp_path / "model.onnx", intra_op_threads=1)
     x = np.float32([[1, 2, 3]])
     before = model.session("serving_default").run(("y",), {"x": x})
-    model.widen(2, above_s=-1.0)
+    model.widen(2, above_s=-1.0, is_crowded=lambda: False)
     np.testing.assert_array_equal(model.session("serving_default").run(("y",), {"x": x}), before)

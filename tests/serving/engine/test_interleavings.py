@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
+from itertools import count, cycle
 
 import numpy as np
 from hypothesis import given, settings
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from model_store.errors import DeadlineExceeded, EaselError, Overloaded
 from serving.engine.batching import Batcher
+from serving.engine.floor import Floor
 from tests.serving.engine.sessions import (
     POISON,
     Doubler,
@@ -102,20 +103,25 @@ async def come_and_go(queue: Batcher, index: int, request: Request) -> str:
             "max_waiting_rows": st.sampled_from([6, 10_000]),
         }
     ),
-    in_thread=st.booleans(),
+    row_s=st.sampled_from([0.0, 0.003, 1.0]),
     company=st.lists(st.booleans(), min_size=1, max_size=7),
 )
 @settings(max_examples=300)
-def test_every_row_returns_to_its_caller(crowd, max_rows, is_padded, limits, in_thread, company):
+def test_every_row_returns_to_its_caller(crowd, max_rows, is_padded, limits, row_s, company):
     session, loop = Doubler(), VirtualLoop()
     allowed = tuple(sorted({max_rows, (max_rows + 1) // 2})) if is_padded else ()
     queue = batcher(
         session,
         VirtualExecutor(loop, 0.003),
-        row_s=1.0 if in_thread else 0.0,
+        row_s=row_s,
         max_rows=max_rows,
         allowed_rows=allowed,
-        has_company=partial(next, cycle(company)),
+        # Time enough between any two calls that nobody else seems to be there.
+        floor=Floor(
+            partial(next, cycle(company[::-1])),
+            has_company=partial(next, cycle(company)),
+            clock=partial(next, count(step=10.0)),
+        ),
         **limits,
     )
 

@@ -267,6 +267,24 @@ def test_who_takes_none_yet_is_never_the_emptiest(tmp_path):
     assert one.emptiest(0) == 3
 
 
+def test_others_are_busy_while_each_of_them_has_requests(tmp_path):
+    path = tmp_path / "connections"
+    Tally.create(path, 3)
+    one, two, three = (Tally(path, number, 3) for number in (1, 2, 3))
+    for each in (one, two, three):
+        each.open()
+    two.note_work(2)
+    assert not one.are_others_busy(), "the third has nothing to do"
+    three.note_work(1)
+    assert one.are_others_busy()
+    assert not two.are_others_busy(), "nor has the first"
+    three.note_work(0)
+    assert not one.are_others_busy()
+    three.note_work(1)
+    three.close()
+    assert not one.are_others_busy(), "who has ended does nothing"
+
+
 def test_counts_that_nobody_has_prepared_are_an_error(tmp_path):
     with pytest.raises(OSError, match="connections"):
         Siblings(tmp_path, 1, 2)
