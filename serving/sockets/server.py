@@ -81,7 +81,9 @@ class SocketServer:
             tls: For TLS; its protocols for ALPN should be ``ALPN``.
         """
         greeting = Greeting(self._make, tls, self._limits.headers_s)
-        accepting = Accepting(sock, len(self._accepting), greeting, self._siblings)
+        # A Unix domain socket under way on another makes the kernel look for cycles of them.
+        siblings = None if sock.family == socket.AF_UNIX else self._siblings
+        accepting = Accepting(sock, len(self._accepting), greeting, siblings)
         self._accepting.append(accepting)
         accepting.begin()
 

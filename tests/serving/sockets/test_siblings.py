@@ -158,6 +158,21 @@ async def test_nothing_is_lost_to_one_who_was_killed(tmp_path, clients):
         await alone.server.close(1.0)
 
 
+async def test_connections_on_this_machine_stay_where_they_are(tmp_path):
+    path = str(tmp_path / "local")
+    async with processes(tmp_path, 2) as found:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        found[0].server.listen(listener)
+        for _ in range(3):
+            reader, writer = await asyncio.open_unix_connection(path)
+            writer.write(CLOSE)
+            async with asyncio.timeout(WAIT_S):
+                assert (await reader.read())[-1:] == b"1"
+            writer.close()
+            await writer.wait_closed()
+
+
 async def test_tls_begins_with_who_is_given_the_connection(tmp_path):
     ca = trustme.CA()
     theirs, ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
