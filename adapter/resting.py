@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from adapter.ports import ModelServer, Scores, Tensors
 
-# As long as what a picture takes here, ten times.
+# Many times what a picture takes here.
 SLOW_S = 0.02
 
 

@@ -14,9 +14,9 @@ from adapter.tagging import Tagged, Tagger
 from adapter.tags import Tag
 from adapter.web_detection import WebFindings
 
-# What the first version answered where it knew nothing.
 # Pictures of a process that Google looks at, at a time.
 _AT_ONCE = 16
+# What the first version answered where it knew nothing.
 _NOTHING = "null"
 
 

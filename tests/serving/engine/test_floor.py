@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -73,6 +74,18 @@ def test_for_a_while_after_another_model_was_called_nobody_keeps_the_loop():
     assert not mixed.is_free(RUN_S, is_last=True)
     mixed.clock.now += 60.0
     assert mixed.is_free(RUN_S, is_last=True)
+
+
+def test_a_model_that_was_called_last_is_not_kept_in_memory():
+    class Model:
+        pass
+
+    made, model = floor(), Model()
+    made.enter(model)
+    made.leave()
+    gone = weakref.ref(model)
+    del model
+    assert gone() is None
 
 
 def test_others_are_told_how_many_requests_are_inside():
