@@ -39,7 +39,7 @@ class TorchServeRestClient:
             )
         )
         body = torchserve.encode_body(inputs)
-        answer = self._http.post(path, headers, body, timeout_s=timeout_s)
+        answer = self._http.post(path, headers, [body], timeout_s=timeout_s)
         if answer.status != 200:
             raise self._failure(answer)
         try:

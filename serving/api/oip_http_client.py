@@ -18,7 +18,7 @@ from serving.api.oip_tensors import (
     DATATYPES,
     check_declared,
     decode_raw,
-    encode_raw,
+    raw_view,
 )
 
 READY_PATH = "/v2/health/ready"
@@ -34,15 +34,18 @@ def infer_path(model: ModelRef) -> str:
     return f"/v2/models/{quote(model.name)}{version}/infer"
 
 
-def encode_infer_request(prediction: Prediction) -> tuple[bytes, int]:
-    """Write a request for all outputs, in binary; returns the body and its JSON's length."""
-    tails: list[bytes] = []
+def encode_infer_request(prediction: Prediction) -> tuple[list[bytes | memoryview], int]:
+    """Write a request for all outputs, in binary; returns the body in parts, and its JSON's length.
+
+    The parts after the first are the tensors' own memory, where that holds what is sent.
+    """
+    tails: list[bytes | memoryview] = []
     described: list[_Described] = []
     for name, tensor in prediction.inputs.items():
-        tails.append(encode_raw(tensor))
+        tails.append(raw_view(tensor))
         described.append((name, DATATYPES[dtype_name(tensor)], tensor.shape, len(tails[-1])))
     head = _head(tuple(described))
-    return b"".join([head, *tails]), len(head)
+    return [head, *tails], len(head)
 
 
 @lru_cache(maxsize=256)

@@ -193,6 +193,13 @@ def encode_raw(tensor: Tensor) -> bytes:
     return b"".join(len(string).to_bytes(4, "little") + string for string in strings)
 
 
+def raw_view(tensor: Tensor) -> bytes | memoryview:
+    """As ``encode_raw``, without a copy where the tensor's own memory holds these bytes."""
+    if tensor.dtype == np.object_:
+        return encode_raw(tensor)
+    return tensor.reshape(-1).view(np.uint8).data
+
+
 def fill_typed(contents: pb.InferTensorContents, datatype: str, tensor: Tensor) -> None:
     """Write one tensor into the typed field of its datatype."""
     getattr(contents, _FIELDS[datatype]).extend(tensor.ravel().tolist())

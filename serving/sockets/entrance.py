@@ -59,8 +59,16 @@ class Answerable(Protocol):
         ...
 
 
-# Of a request and its body.
-Make = Callable[[Answerable, bytes], Direct]
+# Headers that tell one request from another and change nothing of how it is answered.
+LABELS = frozenset({b"x-request-id", b"traceparent"})
+
+
+class Make(Protocol):
+    """Makes a request that is answered without a task."""
+
+    def __call__(self, exchange: Answerable, body: bytes, *, labels: Headers = ()) -> Direct:
+        """Of one that came whole, with *labels* in place of those that it was made for."""
+        ...
 
 
 @dataclass(slots=True)

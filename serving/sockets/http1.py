@@ -23,7 +23,7 @@ from serving.sockets.exchange import (
     request_head,
 )
 from serving.sockets.limits import Limits
-from serving.sockets.repeated import Heads, KnownHead
+from serving.sockets.repeated import Heads, Repeated
 from serving.sockets.writing import Writer
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ class Http1Connection(asyncio.Protocol):
         if self._has_failed:
             return
         is_next = self._current is None and not self._is_within
-        if is_next and (known := self._heads.known) is not None and known.begins(data):
-            self._repeat(known, data)
+        if is_next and (found := self._heads.find(data)) is not None:
+            self._repeat(found)
             return
         self._begun = 0
         try:
@@ -189,11 +189,11 @@ class Http1Connection(asyncio.Protocol):
                     self._heads.note(data, exchange.scope, body, make)
                 self._begin(exchange, make)
 
-    def _repeat(self, known: KnownHead, data: bytes) -> None:
+    def _repeat(self, found: Repeated) -> None:
         """A whole request that begins as the last one did."""
-        exchange = Exchange(self, dict(known.scope), expects_continue=False)
-        exchange.feed_whole(data[len(known.text) :])
-        self._begin(exchange, known.make)
+        exchange = Exchange(self, found.scope, expects_continue=False)
+        exchange.feed_whole(found.body)
+        self._begin(exchange, found.make)
         self._wait_no_more()
 
     def _ignore_upgrade(self, rest: bytes) -> None:

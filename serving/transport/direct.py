@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from model_store.errors import Code
@@ -22,6 +22,7 @@ from serving.transport.guard import Patrol
 from serving.transport.observing import observation
 
 Headers = list[tuple[bytes, bytes]]
+Labels = Sequence[tuple[bytes, bytes]]
 
 
 class Reply(NamedTuple):
@@ -98,9 +99,11 @@ class DirectCall:
         "_waits_for",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, exchange: Answerable, body: bytes) -> None:
-        """Begin nothing yet; *body* is the whole of it."""
-        self._plan = plan
+    def __init__(
+        self, plan: Plan, exchange: Answerable, body: bytes, *, labels: Labels = ()
+    ) -> None:
+        """Begin nothing yet; *body* is the whole of it, *labels* are headers of this one alone."""
+        self._plan = plan._replace(headers={**plan.headers, **dict(labels)}) if labels else plan
         self._exchange = exchange
         self._body = body
         self._held = 0

@@ -218,7 +218,8 @@ def test_a_key_of_another_certificate_is_refused(keys: Keys, tmp_path: Path):
 
 async def test_requests_that_come_together_run_together_and_one_alone_by_itself(numbers_server):
     image = np.zeros((1, 28, 28, 1), np.uint8)
-    body, length = encode_infer_request(Prediction(ModelRef("numbers"), {"image": image}))
+    parts, length = encode_infer_request(Prediction(ModelRef("numbers"), {"image": image}))
+    body = b"".join(parts)
     more = [("inference-header-content-length", str(length))]
     client = await H2Client.connect(int(numbers_server.http.rpartition(":")[2]))
 

@@ -69,7 +69,24 @@ def test_a_server_that_was_started_anew_is_asked_again(models, tmp_path):
 
 def test_the_server_is_told_how_long_the_caller_waits(client, models):
     ask(client, timeout_s=1.5)
-    assert 1400 < int(models.headers["x-request-timeout-ms"]) <= 1500
+    assert 1400 < int(models.headers["x-request-timeout-ms"]) <= 1500 * 17 / 16
+
+
+def test_a_little_less_time_is_said_in_the_same_words_and_never_as_too_little(client, models):
+    said = []
+    for timeout_s in (10.0, 9.9, 9.8, 0.4):
+        ask(client, timeout_s=timeout_s)
+        said.append(int(models.headers["x-request-timeout-ms"]))
+    assert said[0] == said[1] == said[2]
+    assert said[0] >= 9_990
+    assert said[3] <= 400 * 17 / 16
+
+
+def test_a_tensor_that_the_system_does_not_take_at_once_arrives_whole(client, models):
+    noise = np.random.default_rng(7).integers(0, 256, (9000, 28, 28, 1), np.uint8)
+    for sent in (noise, noise.transpose(0, 2, 1, 3), noise[:0]):
+        client.predict("numbers", None, {"image": sent}, timeout_s=170)
+        assert np.array_equal(models.behind.calls[-1].inputs["image"], sent)
 
 
 def test_where_nobody_listens_the_answer_is_unreachable_and_not_a_deadline():

@@ -36,8 +36,8 @@ def same(one, other) -> bool:
 
 @given(TENSORS.filter(bool))
 def test_the_server_reads_what_was_written(tensors):
-    body, length = client.encode_infer_request(Prediction(ModelRef("m"), tensors))
-    call = decode_infer_request(body, length, ModelRef("m"))
+    parts, length = client.encode_infer_request(Prediction(ModelRef("m"), tensors))
+    call = decode_infer_request(b"".join(parts), length, ModelRef("m"))
     assert same(dict(call.prediction.inputs), tensors)
     assert call.is_binary
 
@@ -50,8 +50,8 @@ def test_what_the_server_writes_is_read(tensors, is_binary, number):
             for name, tensor in tensors.items()
             if tensor.dtype != np.float16
         }
-    body, length = client.encode_infer_request(Prediction(ModelRef("m"), {"x": np.zeros(1)}))
-    call = decode_infer_request(body, length, ModelRef("m"))
+    parts, length = client.encode_infer_request(Prediction(ModelRef("m"), {"x": np.zeros(1)}))
+    call = decode_infer_request(b"".join(parts), length, ModelRef("m"))
     object.__setattr__(call, "is_binary", is_binary)
     answer, head = encode_infer_response(Answer(ModelVersion("m", number), tensors), call)
     said, outputs = client.decode_infer_response(answer, head)

@@ -83,6 +83,15 @@ _LINES = st.lists(
     ),
     max_size=2,
 )  # fmt: skip
+# Those that differ from request to request, in the last lines.
+_LABELS = st.lists(
+    st.sampled_from(
+        [b"x-request-id: a", b"x-request-id: b", b"x-request-id: b", b"X-Request-Id: c",
+         b"x-request-id:d", b"x-request-id: e ", b"x-request-id: f g", b"x-request-id: ",
+         b"traceparent: 00-1-2-01", b"traceparent: 00-3-4-00", b"traceparent: \xff"]
+    ),
+    max_size=2,
+)  # fmt: skip
 _ENDS = st.sampled_from([b"\r\n"] * 6 + [b"\n"])
 _BODIES = st.sampled_from([b"", b"abc", b"\r\n\r\n", b"\n\n\r\n", b"xyz\r\n\r\nPOST", b"uvw"])
 
@@ -95,6 +104,7 @@ def requests(draw: st.DrawFn) -> bytes:
     lines += draw(_LINES)
     if body or draw(st.booleans()):
         lines.append(b"Content-Length: %d" % len(body))
+    lines += draw(_LABELS)
     before = draw(st.sampled_from([b""] * 6 + [b"\r\n", b"\r\n\r\n"]))
     return (
         before
@@ -132,11 +142,67 @@ def scope(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
 def test_a_head_and_the_length_of_its_requests_are_remembered():
     known = remember(HEAD + b"abc", scope((b"content-length", b"3")), b"abc")
     assert known is not None
-    assert (known.text, known.whole) == (HEAD, len(HEAD) + 3)
-    assert known.begins(HEAD + b"xyz")
-    assert not known.begins(HEAD + b"xy")
-    assert not known.begins(HEAD + b"wxyz")
-    assert not known.begins(HEAD.replace(b"/p", b"/q") + b"xyz")
+    assert (known.text, known.body_bytes, known.labels) == (HEAD, 3, ())
+    again = known.read(HEAD + b"xyz")
+    assert again is not None
+    assert again.body == b"xyz"
+    assert known.read(HEAD + b"xy") is None
+    assert known.read(HEAD + b"wxyz") is None
+    assert known.read(HEAD.replace(b"/p", b"/q") + b"xyz") is None
+
+
+def labelled(*lines: bytes) -> bytes:
+    return HEAD[:-2] + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+
+
+def test_a_head_with_another_id_and_trace_is_known_and_has_them():
+    length = (b"content-length", b"3")
+    first = labelled(b"X-Request-Id: a1", b"traceparent: 00-aa-bb-01")
+    found = scope(length, (b"x-request-id", b"a1"), (b"traceparent", b"00-aa-bb-01"))
+    known = remember(first + b"abc", found, b"abc")
+    assert known is not None
+    assert known.labels == (b"X-Request-Id", b"traceparent")
+    again = known.read(labelled(b"X-Request-Id: z/9", b"traceparent: 00-cc-dd-00") + b"xyz")
+    assert again is not None
+    assert again.body == b"xyz"
+    assert again.scope["headers"] == [
+        (b"host", b"x"), length, (b"x-request-id", b"z/9"), (b"traceparent", b"00-cc-dd-00")
+    ]  # fmt: skip
+    assert known.scope["headers"] == [(b"host", b"x"), length]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"X-Request-Id: a b"],
+        [b"X-Request-Id: a\nContent-Length: 9"],
+        [b"X-Request-Id: a\rb"],
+        [b"X-Request-Id:  a"],
+        [b"X-Request-Id:a"],
+        [b"X-Request-Id: "],
+        [b"x-request-id: a"],
+        [b"X-Request-Id: " + b"a" * 257],
+        [b"X-Request-Id: a", b"Content-Length: 9"],
+        [b"X-Request-Id: a", b"X-Request-Id: b"],
+        [b"traceparent: a"],
+        [],
+    ],
+    ids=repr,
+)
+def test_a_label_that_could_be_read_otherwise_is_left_to_the_parser(lines):
+    found = scope((b"content-length", b"3"), (b"x-request-id", b"a1"))
+    known = remember(labelled(b"X-Request-Id: a1") + b"abc", found, b"abc")
+    assert known is not None
+    assert known.read(labelled(b"X-Request-Id: b2") + b"abc") is not None
+    assert known.read(labelled(*lines) + b"abc") is None
+
+
+async def test_requests_with_an_id_each_are_given_to_the_application_with_their_own():
+    heads = [labelled(b"x-request-id: %d" % number) for number in range(5)]
+    given, _ = await seen([head + b"abc" for head in heads])
+    assert [dict(scope["headers"])[b"x-request-id"] for scope, _ in given] == [
+        b"%d" % number for number in range(5)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -162,3 +228,13 @@ def test_a_head_is_remembered_when_it_comes_twice_and_forgotten_with_another():
         heads.note(head + b"abc", scope, b"abc", None)
         known.append(heads.known is not None)
     assert known == [False, False, False, True, True, False, False]
+
+
+def test_a_head_is_the_same_with_another_id():
+    heads, length = Heads(), (b"content-length", b"3")
+    for label in (b"a", b"b"):
+        headers = scope(length, (b"x-request-id", label))
+        heads.note(labelled(b"x-request-id: " + label) + b"abc", headers, b"abc", None)
+    assert heads.known is not None
+    assert heads.find(labelled(b"x-request-id: c") + b"abc") is not None
+    assert heads.find(HEAD + b"abc") is None

@@ -239,6 +239,15 @@ async def test_a_quick_call_has_no_task():
     assert [each.task for each in tasks] == [None, None]
 
 
+async def test_each_call_is_told_of_with_its_own_id_and_trace():
+    site, names = Site(), [b"x-request-id", b"traceparent"]
+    own = [(f"{number}", f"00-{number}-a-01") for number in range(5)]
+    lines = [(f"X-Request-Id: {one}", f"Traceparent: {other}") for one, other in own]
+    await http_replies(site.app(), [http_request(b"x", *each) for each in lines])
+    told = [[each.call.headers[name].decode() for name in names] for each in site.observed]
+    assert told == [list(each) for each in own]
+
+
 @pytest.mark.parametrize(
     ("path", "headers"),
     [
