@@ -15,13 +15,12 @@ from model_store.images.limits import Still
 
 # Its names for Pillow's modes.
 _MODES = {"L": "mono", "RGB": "rgb", "RGBA": "rgba"}
-_LOW = np.uint32(0xFF)
 _THREE = np.uint32(0x010101)
 _OPAQUE = np.uint32(0xFF000000)
 # Every so many pixels tell of most pictures that they have colours.
 _PROBE = 997
 # So many at a time stay in the processor's cache, and a large picture takes no more memory.
-_BLOCK = 1 << 14
+_BLOCK = 1 << 16
 
 
 def decode_plain(still: Still) -> Image.Image | None:
@@ -45,12 +44,18 @@ def decode_plain(still: Still) -> Image.Image | None:
 def _grey_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """Of ``uint8[height, width, RGBA]`` one channel, if the others are equal and all is opaque."""
     values = pixels.view("<u4").ravel()
-    blocks = (values[at : at + _BLOCK] for at in range(0, values.size, _BLOCK))
-    if not _are_grey(values[::_PROBE]) or not all(map(_are_grey, blocks)):
+    if not _are_grey(values[::_PROBE], values[::_PROBE].astype(np.uint8)):
         return None
-    return np.ascontiguousarray(pixels[..., 0])
+    grey = values.astype(np.uint8)  # the lowest byte of each
+    for at in range(0, values.size, _BLOCK):
+        if not _are_grey(values[at : at + _BLOCK], grey[at : at + _BLOCK]):
+            return None
+    return grey.reshape(pixels.shape[:2])
 
 
-def _are_grey(values: NDArray[np.uint32]) -> bool:
-    """Whether each value is 0xFFgggggg."""
-    return np.array_equal((values & _LOW) * _THREE + _OPAQUE, values)
+def _are_grey(values: NDArray[np.uint32], grey: NDArray[np.uint8]) -> bool:
+    """Whether each value is 0xFFgggggg, of which *grey* has the gg."""
+    wide = grey.astype(np.uint32)
+    wide *= _THREE
+    wide += _OPAQUE
+    return np.array_equal(wide, values)
