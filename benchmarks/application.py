@@ -21,10 +21,11 @@ from benchmarks import inputs
 from benchmarks.load import Call
 from benchmarks.peers import apis
 from benchmarks.processes import ROOT
+from serving.application import build_app
 from serving.config import ServerConfig
 from serving.engine.onnx_runtime import OrtSession
 from serving.observing.setup import start_observing
-from serving.server import build_app, build_engine
+from serving.server import build_engine
 
 _STRETCH = 256
 _APIS = {

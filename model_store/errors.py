@@ -12,6 +12,8 @@
     ├── PermissionDenied        PERMISSION_DENIED    403
     ├── ServableNotFound        NOT_FOUND            404
     ├── RecordNotFound          NOT_FOUND            404
+    ├── RegionNotFound          NOT_FOUND            404
+    ├── RegionExists            ALREADY_EXISTS       409
     ├── Overloaded              RESOURCE_EXHAUSTED   429
     │   ├── QuotaExceeded
     │   └── RateLimited
@@ -54,6 +56,7 @@ class Code(Enum):
     INVALID_ARGUMENT = (3, 400)
     DEADLINE_EXCEEDED = (4, 504)
     NOT_FOUND = (5, 404)
+    ALREADY_EXISTS = (6, 409)
     PERMISSION_DENIED = (7, 403)
     RESOURCE_EXHAUSTED = (8, 429)
     FAILED_PRECONDITION = (9, 400)
@@ -129,6 +132,18 @@ class RecordNotFound(EaselError):
     """The request log does not have what is asked for, or is off."""
 
     code = Code.NOT_FOUND
+
+
+class RegionNotFound(EaselError):
+    """No region of shared memory has been registered by that name."""
+
+    code = Code.NOT_FOUND
+
+
+class RegionExists(EaselError):
+    """A region of shared memory of that name is registered already."""
+
+    code = Code.ALREADY_EXISTS
 
 
 class Overloaded(EaselError):

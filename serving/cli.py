@@ -17,6 +17,7 @@ from pathlib import Path
 from model_store.address import check_free
 from model_store.errors import InvalidRequest
 from model_store.settings import add_flags, read_settings
+from serving.application import build_control
 from serving.config import ServerConfig
 from serving.crew.choosing import choose_workers
 from serving.drop_in import (
@@ -26,7 +27,7 @@ from serving.drop_in import (
 )
 from serving.engine.machine import read_machine
 from serving.mirroring import open_mirror, with_mirror_dir
-from serving.server import build_control, serve
+from serving.server import serve
 from serving.started import Started
 from serving.supervisor import supervise
 from serving.tls import read_tls

@@ -24,6 +24,7 @@ class ServerConfig:
         rest_api_timeout_in_ms: Longest time for one HTTP request; 0 for any.
         enable_cors_support: Whether pages of other origins may call.
         grpc_socket_path: A Unix domain socket to listen on too; none if empty.
+        shared_memory: How shared memory begins that callers may name; / for all, none if empty.
         max_connection_age_s: Seconds after which clients are asked to connect anew; 0 for never.
         tls_certificate: PEM file of the server's certificates; encrypts both ports.
         tls_key: PEM file of their private key.
@@ -69,6 +70,7 @@ class ServerConfig:
     rest_api_timeout_in_ms: int = 30_000
     enable_cors_support: bool = False
     grpc_socket_path: str = ""
+    shared_memory: str = ""
     max_connection_age_s: float = 0.0
     tls_certificate: str = ""
     tls_key: str = ""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 
 from benchmarks.inputs import STORE_VARIABLE
+from serving.application import build_app
 from serving.config import ServerConfig
 from serving.observing.setup import start_observing
-from serving.server import build_app, build_engine
+from serving.server import build_engine
 from serving.transport.asgi import Event, Receive, Send
 
 _config = ServerConfig(store=os.environ[STORE_VARIABLE])

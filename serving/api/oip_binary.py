@@ -16,8 +16,9 @@ from model_store.errors import InvalidRequest
 from model_store.spec import Signature
 from serving.api.calls import Answer, ModelRef, Prediction, Tensor, dtype_name
 from serving.api.json_text import dump_json
-from serving.api.oip_fields import Object, object_of, objects_of, text_of
+from serving.api.oip_fields import Object, objects_of, text_of
 from serving.api.oip_head import (
+    Declared,
     Head,
     read_declared,
     read_head,
@@ -25,7 +26,7 @@ from serving.api.oip_head import (
     remembered_head,
 )
 from serving.api.oip_json import decode_data, encode_data
-from serving.api.oip_requests import InferOptions, refuse_shared_memory
+from serving.api.oip_requests import InferOptions
 from serving.api.oip_tensors import (
     DATATYPES,
     NUMPY,
@@ -34,6 +35,7 @@ from serving.api.oip_tensors import (
     encode_raw,
     object_array,
 )
+from serving.api.regions import NOT_SHARED, SharedMemory
 
 LENGTH_HEADER = b"inference-header-content-length"
 
@@ -73,37 +75,47 @@ def decode_header_length(value: bytes | None, body_length: int) -> int | None:
     return int(value)
 
 
-def decode_infer_request(body: bytes, json_length: int | None, model: ModelRef) -> HttpInferCall:
+def decode_infer_request(
+    body: bytes, json_length: int | None, model: ModelRef, memory: SharedMemory = NOT_SHARED
+) -> HttpInferCall:
     """Read a request whose first *json_length* bytes are JSON; None for all.
 
-    Binary tensors share the body's memory.
+    Binary tensors share the body's memory; those in shared *memory* are read from there.
 
     Raises:
         InvalidRequest: It is not one, or its tensors are not what they say they are.
+        EaselError: As ``SharedMemory.read`` does.
     """
     head = None if json_length is None else remembered_head(body, json_length)
     if head is not None and json_length is not None:
-        return _call(head, _following(head, body, json_length, model.name), model)
+        return _call(head, _apart(head, body, json_length, model.name, memory), model, memory)
     message = read_message(body if json_length is None else memoryview(body)[:json_length])
-    inputs = _decode_inputs(message, body, json_length, model.name)
-    return _call(read_head(message), inputs, model)
+    inputs = _decode_inputs(message, body, json_length, model.name, memory)
+    return _call(read_head(message), inputs, model, memory)
 
 
-def _following(head: Head, body: bytes, at: int, model: str) -> dict[str, Tensor]:
-    """The tensors that a head announces, from *at* on."""
+def _apart(head: Head, body: bytes, at: int, model: str, memory: SharedMemory) -> dict[str, Tensor]:
+    """The tensors that a head announces, from *at* on or in shared memory."""
     inputs: dict[str, Tensor] = {}
     for each in head.inputs:
         where = f"input '{each.name}' for model '{model}'"
-        raw = _take(body, at, each.size, where)
+        if each.span is not None:
+            raw: bytes | memoryview = memory.read(each.span, where)
+        else:
+            raw = _take(body, at, each.size, where)
+            at += len(raw)
         tensor = _aligned(decode_raw(raw, each.dtype, each.elements, where))
         inputs[each.name] = tensor.reshape(each.shape)
-        at += len(raw)
     _check_end(body, at, model)
     return inputs
 
 
-def _call(head: Head, inputs: Mapping[str, Tensor], model: ModelRef) -> HttpInferCall:
+def _call(
+    head: Head, inputs: Mapping[str, Tensor], model: ModelRef, memory: SharedMemory
+) -> HttpInferCall:
     options = head.options
+    for name, span in options.spans.items():
+        memory.check(span, f"output '{name}' for model '{model.name}'")
     prediction = Prediction(model, inputs, head.outputs, priority=options.priority)
     return HttpInferCall(prediction, options, head.id, head.is_binary, head.binary)
 
@@ -145,7 +157,7 @@ def _deduced_shape(axes: tuple[int | None, ...], elements: int, where: str) -> l
 
 
 def _decode_inputs(
-    message: Object, body: bytes, json_length: int | None, model: str
+    message: Object, body: bytes, json_length: int | None, model: str, memory: SharedMemory
 ) -> dict[str, Tensor]:
     at = json_length if json_length is not None else len(body)
     inputs: dict[str, Tensor] = {}
@@ -155,25 +167,37 @@ def _decode_inputs(
             raise InvalidRequest(f"input '{name}' is given twice for model '{model}'")
         where = f"input '{name}' for model '{model}'"
         declared = read_declared(item, where)
-        if declared.size is None:
-            refuse_shared_memory(object_of(item, "parameters", where), where)
-            if "data" not in item:
-                raise InvalidRequest(f"{where} has neither 'data' nor a binary_data_size")
+        _check_one(declared, where)
+        if declared.has_data:
             tensor = decode_data(
                 item["data"], declared.datatype, declared.dtype, declared.elements, where
             )
         else:
-            if declared.has_data:
-                raise InvalidRequest(
-                    "Input must set only one of the following fields: 'data', "
-                    f"'binary_data_size' in 'parameters', in {where}"
-                )
-            raw = _take(body, at, declared.size, where)
+            if declared.span is not None:
+                raw: bytes | memoryview = memory.read(declared.span, where)
+            else:
+                raw = _take(body, at, declared.size, where)
+                at += len(raw)
             tensor = _aligned(decode_raw(raw, declared.dtype, declared.elements, where))
-            at += len(raw)
         inputs[name] = tensor.reshape(declared.shape)
     _check_end(body, at, model)
     return inputs
+
+
+def _check_one(declared: Declared, where: str) -> None:
+    """Raise InvalidRequest unless it is said once where the data is."""
+    given = {
+        "'data'": declared.has_data,
+        "'binary_data_size'": declared.size is not None,
+        "'shared_memory_region'": declared.span is not None,
+    }
+    if sum(given.values()) != 1:
+        which = " ".join(name for name, is_set in given.items() if is_set)
+        raise InvalidRequest(
+            "Input must set only one of the following fields: 'data', 'binary_data_size' in "
+            "'parameters', 'shared_memory_region' in 'parameters'. "
+            f"{f'But set {which}' if which else 'But no field is set'}, in {where}"
+        )
 
 
 def _check_end(body: bytes, at: int, model: str) -> None:
@@ -200,19 +224,25 @@ def _aligned(tensor: Tensor) -> Tensor:
     return tensor if tensor.flags.aligned else tensor.copy()
 
 
-def encode_infer_response(answer: Answer, call: HttpInferCall) -> tuple[bytes, int | None]:
+def encode_infer_response(
+    answer: Answer, call: HttpInferCall, memory: SharedMemory = NOT_SHARED
+) -> tuple[bytes, int | None]:
     """Write the answer; returns the body, and the length of its JSON if more follows.
 
     Raises:
         InvalidRequest: An output that JSON cannot hold is not asked for in binary.
+        EaselError: As ``SharedMemory.write`` does.
     """
+    spans = call.options.spans
     outputs: list[Object] = []
     tails: list[bytes] = []
     is_finite = True
     for name, tensor in answer.outputs.items():
         datatype = DATATYPES[dtype_name(tensor)]
         output: Object = {"name": name, "datatype": datatype, "shape": tensor.shape}
-        if call.binary.get(name, call.is_binary):
+        if name in spans:
+            memory.write(spans[name], encode_raw(tensor), f"output '{name}'")
+        elif call.binary.get(name, call.is_binary):
             tails.append(encode_raw(tensor))
             output["parameters"] = {"binary_data_size": len(tails[-1])}
         else:

@@ -16,8 +16,10 @@ import numpy as np
 from model_store.errors import InvalidRequest
 from serving.api.json_text import parse_json
 from serving.api.oip_fields import Object, flag_of, object_of, objects_of, shape_of, text_of
+from serving.api.oip_regions import decode_span
 from serving.api.oip_requests import InferOptions, decode_options
 from serving.api.oip_tensors import check_declared
+from serving.api.regions import Span
 
 # Longer heads hold something that is seldom said twice.
 _REMEMBERED_BYTES = 1024
@@ -26,7 +28,12 @@ _REMEMBERED = 256
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An input as the JSON declares it; *size* are its bytes after the JSON, if any."""
+    """An input as the JSON declares it.
+
+    Attributes:
+        size: Of its bytes after the JSON, if it is there.
+        span: Where in shared memory it is, if it is there.
+    """
 
     name: str
     datatype: str
@@ -35,10 +42,13 @@ class Declared:
     elements: int
     size: object
     has_data: bool
+    span: Span | None = None
 
     @property
-    def follows(self) -> bool:
-        """Whether its bytes follow the JSON, as far as that can be said without them."""
+    def is_apart(self) -> bool:
+        """Whether its bytes are not in the JSON, as far as that can be said without them."""
+        if self.span is not None:
+            return self.size is None and not self.has_data
         return type(self.size) is int and not self.has_data
 
 
@@ -47,7 +57,7 @@ class Head:
     """What a request's JSON says, but for the data in it; shared by requests that say the same.
 
     Attributes:
-        inputs: That follow the JSON; none where it was not said that all of them do.
+        inputs: Whose bytes are not in the JSON; none where that was not said of all.
         outputs: Names of the wanted ones; empty for all.
         options: How to run it.
         id: The caller's own word for the request.
@@ -111,7 +121,7 @@ def _remembered(text: bytes) -> Head | None:
         message = read_message(text)
         items = objects_of(message, "inputs", is_required=True)
         declared = tuple([read_declared(item, "") for item in items])
-        is_clear = all([each.follows for each in declared])
+        is_clear = all([each.is_apart for each in declared])
         if is_clear and len({each.name for each in declared}) == len(declared):
             return replace(read_head(message), inputs=declared)
     except InvalidRequest:
@@ -128,8 +138,9 @@ def read_declared(item: Object, where: str) -> Declared:
     name, shape = text_of(item, "name", "an input"), shape_of(item, where)
     datatype = text_of(item, "datatype", where)
     dtype, elements = check_declared(name, datatype, shape)
-    size = object_of(item, "parameters", where).get("binary_data_size")
-    return Declared(name, datatype, tuple(shape), dtype, elements, size, "data" in item)
+    parameters = object_of(item, "parameters", where)
+    size, span = parameters.get("binary_data_size"), decode_span(parameters, where)
+    return Declared(name, datatype, tuple(shape), dtype, elements, size, "data" in item, span)
 
 
 def _wanted(message: Object) -> dict[str, Object]:

@@ -7,7 +7,9 @@ shapes, which are few and come again and again: it is written once for each.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -20,12 +22,14 @@ from serving.api.oip_tensors import (
     decode_raw,
     raw_view,
 )
+from serving.api.regions import Region, Span
 
 READY_PATH = "/v2/health/ready"
 
 _REMEMBERED_BYTES = 4096
 
-_Described = tuple[str, str, tuple[int, ...], int]
+_NO_SPANS: Mapping[str, Span] = MappingProxyType({})
+_Described = tuple[str, str, tuple[int, ...], int | Span]
 
 
 def infer_path(model: ModelRef) -> str:
@@ -34,16 +38,33 @@ def infer_path(model: ModelRef) -> str:
     return f"/v2/models/{quote(model.name)}{version}/infer"
 
 
-def encode_infer_request(prediction: Prediction) -> tuple[list[bytes | memoryview], int]:
+def region_path(name: str, verb: str) -> str:
+    """Where a region of shared memory is registered and unregistered."""
+    return f"/v2/systemsharedmemory/region/{quote(name)}/{verb}"
+
+
+def encode_register_request(region: Region) -> bytes:
+    """Write a request to register *region*."""
+    message = {"key": region.key, "offset": region.offset, "byte_size": region.byte_size}
+    return json.dumps(message).encode()
+
+
+def encode_infer_request(
+    prediction: Prediction, spans: Mapping[str, Span] = _NO_SPANS
+) -> tuple[list[bytes | memoryview], int]:
     """Write a request for all outputs, in binary; returns the body in parts, and its JSON's length.
 
-    The parts after the first are the tensors' own memory, where that holds what is sent.
+    The parts after the first are the tensors' own memory, where that holds what is sent.  Those
+    tensors that are in shared memory already, at *spans*, are not sent.
     """
     tails: list[bytes | memoryview] = []
     described: list[_Described] = []
     for name, tensor in prediction.inputs.items():
-        tails.append(raw_view(tensor))
-        described.append((name, DATATYPES[dtype_name(tensor)], tensor.shape, len(tails[-1])))
+        where: int | Span | None = spans.get(name)
+        if where is None:
+            tails.append(raw_view(tensor))
+            where = len(tails[-1])
+        described.append((name, DATATYPES[dtype_name(tensor)], tensor.shape, where))
     head = _head(tuple(described))
     return [head, *tails], len(head)
 
@@ -55,12 +76,22 @@ def _head(described: tuple[_Described, ...]) -> bytes:
             "name": name,
             "datatype": datatype,
             "shape": shape,
-            "parameters": {"binary_data_size": size},
+            "parameters": _where(where),
         }
-        for name, datatype, shape, size in described
+        for name, datatype, shape, where in described
     ]
     message = {"inputs": inputs, "parameters": {"binary_data_output": True}}
     return json.dumps(message, separators=(",", ":")).encode()
+
+
+def _where(where: int | Span) -> Mapping[str, int | str]:
+    if not isinstance(where, Span):
+        return {"binary_data_size": where}
+    return {
+        "shared_memory_region": where.region,
+        "shared_memory_byte_size": where.byte_size,
+        "shared_memory_offset": where.offset,
+    }
 
 
 def decode_infer_response(body: bytes, json_length: int | None) -> tuple[str, Tensors]:

@@ -80,7 +80,7 @@ class KnownRequests:
     def note(self, data: bytes, request: pb.ModelInferRequest, call: InferCall) -> None:
         """*data* is *request* and asks *call*; remember it when it has come twice."""
         raws = request.raw_input_contents
-        if len(raws) != 1 or not raws[0]:
+        if len(raws) != 1 or not raws[0] or len(request.inputs) != 1:
             return
         ((name, tensor),) = call.prediction.inputs.items()
         length = len(data)

@@ -10,6 +10,8 @@ import numpy as np
 
 from model_store.errors import InvalidRequest
 from serving.api.calls import ModelRef, Tensor
+from serving.api.oip_regions import decode_span
+from serving.api.regions import Span
 
 # Triton's levels: 1 is the most urgent.  A request that names none is of this one.
 USUAL_LEVEL = 2
@@ -25,11 +27,13 @@ class InferOptions:
         priority: 0 is usual; a higher one waits less.
         timeout_s: Seconds after which the answer is of no use; None for no limit.
         classes: How many of the best classes to give instead of the scores, by output.
+        spans: Where in shared memory to put an output instead of into the answer, by output.
     """
 
     priority: int = 0
     timeout_s: float | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
+    spans: Mapping[str, Span] = field(default_factory=dict)
 
 
 def decode_options(
@@ -49,12 +53,11 @@ def decode_options(
         )
     level = _whole(parameters, "priority")
     timeout_us = _whole(parameters, "timeout")
-    for name, given in outputs.items():
-        refuse_shared_memory(given, f"output '{name}'")
     return InferOptions(
         USUAL_LEVEL - level if level else 0,
         timeout_us / 1e6 if timeout_us else None,
         {name: count for name, given in outputs.items() if (count := _class_count(name, given))},
+        {name: span for name, given in outputs.items() if (span := _span(name, given))},
     )
 
 
@@ -80,13 +83,15 @@ def _class_count(name: str, parameters: Mapping[str, object]) -> int:
     return count
 
 
-def refuse_shared_memory(parameters: Mapping[str, object], where: str) -> None:
-    """Raise InvalidRequest if a tensor's data would be in memory that we do not share."""
-    if "shared_memory_region" in parameters:
-        raise InvalidRequest(
-            f"shared_memory_region of {where}: this server shares no memory with its clients; "
-            "send the tensor in the request"
-        )
+def _span(name: str, parameters: Mapping[str, object]) -> Span | None:
+    span = decode_span(parameters, f"output '{name}'")
+    for other in ("binary_data", "classification"):
+        # Triton's own client says of these that they are not binary.
+        if span is not None and parameters.get(other, False) is not False:
+            raise InvalidRequest(
+                f"Output can't set both 'shared_memory_region' and '{other}'; '{name}' does"
+            )
+    return span
 
 
 @lru_cache(maxsize=128)

@@ -73,6 +73,7 @@ def operations() -> Iterator[Operation]:
             f"/v2/repository/models/{{model}}/{verb}", f"{verb.capitalize()} a model of the store",
             "Done", "ControlRequest", is_body_required=False,
         )  # fmt: skip
+    yield from _shared_memory("/v2/systemsharedmemory")
 
 
 def _tf_serving(target: str) -> Iterator[Operation]:
@@ -91,6 +92,19 @@ def _open_inference(target: str) -> Iterator[Operation]:
     yield Operation(
         f"{target}/infer", "Run a model", "InferResponse", "InferRequest", is_binary=True
     )
+
+
+def _shared_memory(root: str) -> Iterator[Operation]:
+    one = f"{root}/region/{{region}}"
+    yield Operation(f"{root}/status", "The registered regions of shared memory", "Regions")
+    yield Operation(
+        f"{root}/unregister", "Forget all of them", "Done", "Empty", is_body_required=False
+    )
+    yield Operation(f"{one}/status", "One of them", "Regions")
+    yield Operation(
+        f"{one}/register", "Let calls use shared memory by this name", "Done", "RegisterRequest"
+    )
+    yield Operation(f"{one}/unregister", "Forget it", "Done", "Empty", is_body_required=False)
 
 
 def document() -> dict[str, Any]:
@@ -157,7 +171,7 @@ def _parameter(name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string", "minLength": 1}
     if name == "version":
         schema = {"type": "integer", "minimum": 1}
-    examples = {"model": "numbers", "version": 1, "label": "stable"}
+    examples = {"model": "numbers", "version": 1, "label": "stable", "region": "pictures"}
     return {
         "name": name,
         "in": "path",

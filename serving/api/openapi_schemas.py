@@ -122,7 +122,9 @@ _OPEN_INFERENCE: Mapping[str, Schema] = {
         outputs=_list(_object({"name": _TEXT}, parameters=_MAP)),
     ),
     "RequestInput": {
-        "description": "`data` is flat or nested; binary tensors have `binary_data_size` instead.",
+        "description": "`data` is flat or nested; binary tensors have `binary_data_size` instead, those in "
+        "shared memory `shared_memory_region`, `shared_memory_byte_size` and perhaps "
+        "`shared_memory_offset`.",
         **_object(
             {"name": _TEXT, "datatype": _DATATYPE, "shape": _list(_COUNT)},
             parameters=_MAP,
@@ -165,7 +167,10 @@ _OPEN_INFERENCE: Mapping[str, Schema] = {
         _object({"name": _TEXT}, version=_VERSION, state=_TEXT, reason=_TEXT),
     ),
     "ControlRequest": _object({}, parameters=_MAP),
+    "Empty": _object({}),
     "Done": _object({}),
+    "RegisterRequest": _object({"key": _TEXT, "byte_size": _COUNT}, offset=_COUNT),
+    "Regions": _list(_object({"name": _TEXT, "key": _TEXT, "offset": _COUNT, "byte_size": _COUNT})),
 }
 
 SCHEMAS: Mapping[str, Schema] = {

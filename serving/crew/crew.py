@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from serving.api.calls import ModelRef
+from serving.api.regions import Region
 from serving.crew.report import Report, report_of
 from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine
+from serving.engine.regions import Regions
 from serving.engine.servable import Servable
 
 
@@ -42,12 +44,21 @@ class Crew(Protocol):
         """Take no new calls for a model; see ``Engine.unload_model``."""
         ...
 
+    async def register_region(self, region: Region) -> None:
+        """Let calls use shared memory; see ``Regions.register``."""
+        ...
+
+    async def unregister_region(self, name: str) -> None:
+        """Let them use it no more; see ``Regions.unregister``."""
+        ...
+
 
 class Alone:
     """A process that shares its ports with no other."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, regions: Regions | None = None) -> None:
         self._engine = engine
+        self._regions = regions or Regions()
 
     async def is_ready(self) -> bool:
         """Whether everything that is wanted can be called."""
@@ -72,3 +83,11 @@ class Alone:
     async def unload_model(self, name: str) -> None:
         """Take no new calls for a model."""
         await self._engine.unload_model(name)
+
+    async def register_region(self, region: Region) -> None:
+        """Let calls use shared memory."""
+        self._regions.register(region)
+
+    async def unregister_region(self, name: str) -> None:
+        """Let them use it no more."""
+        self._regions.unregister(name)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from model_store import errors
 from model_store.errors import EaselError
 from model_store.spec import ModelVersion
 from serving.api.calls import ModelRef
+from serving.api.regions import Region
 from serving.crew.report import Report
 from serving.engine.deployment import All, Latest, ModelConfig, Policy, Specific
 from serving.engine.statistics import Spent, Statistics
@@ -41,11 +42,13 @@ class Wanted:
         named: The models that the operator names; None for every model of the store.
         configs: Those that are to be served: the same, until a caller wants others.
         unloaded: Names of models that are not to be served until they are loaded again.
+        regions: Of shared memory, that calls may use.
     """
 
     named: Configs = None
     configs: Configs = None
     unloaded: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
 
 
 def to_line(message: Mapping[str, Data]) -> bytes:
@@ -55,13 +58,31 @@ def to_line(message: Mapping[str, Data]) -> bytes:
 
 def encode_wanted(wanted: Wanted) -> Data:
     """What is wanted, as JSON."""
-    return [encode_configs(wanted.named), encode_configs(wanted.configs), list(wanted.unloaded)]
+    return [
+        encode_configs(wanted.named),
+        encode_configs(wanted.configs),
+        list(wanted.unloaded),
+        [encode_region(each) for each in wanted.regions],
+    ]
 
 
 def decode_wanted(data: Data) -> Wanted:
     """Read what ``encode_wanted`` wrote."""
-    named, configs, unloaded = data
-    return Wanted(decode_configs(named), decode_configs(configs), tuple(unloaded))
+    named, configs, unloaded, regions = data
+    return Wanted(
+        decode_configs(named), decode_configs(configs), tuple(unloaded),
+        tuple(map(decode_region, regions)),
+    )  # fmt: skip
+
+
+def encode_region(region: Region) -> Data:
+    """A region of shared memory, as JSON."""
+    return astuple(region)
+
+
+def decode_region(data: Data) -> Region:
+    """Read what ``encode_region`` wrote."""
+    return Region(*data)
 
 
 def encode_configs(configs: Configs) -> Data:

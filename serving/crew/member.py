@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model_store.errors import EaselError
+from model_store.errors import EaselError, RegionExists
 from model_store.spec import ModelVersion
 from serving.api.calls import ModelRef
+from serving.api.regions import Region
 from serving.crew.crew import Alone
 from serving.crew.encoding import (
     Data,
@@ -21,16 +22,19 @@ from serving.crew.encoding import (
     decode_done,
     decode_error,
     decode_ref,
+    decode_region,
     decode_report,
     encode_configs,
     encode_done,
     encode_error,
     encode_ref,
+    encode_region,
     encode_report,
 )
 from serving.crew.report import Report, report_of, together
 from serving.engine.deployment import ModelConfig
 from serving.engine.engine import Engine
+from serving.engine.regions import Regions
 from serving.engine.statistics import Statistics, total
 from serving.observing.sharing import PAUSE_S, Place
 
@@ -74,10 +78,12 @@ class Member:
         self._before = _read_done(place)
         self._written = ""
 
-    def join(self, engine: Engine) -> None:
-        """Do from now on with *engine* what all are told to do."""
+    def join(self, engine: Engine, regions: Regions | None = None) -> None:
+        """Do from now on with *engine* and *regions* what all are told to do."""
         self._engine = engine
-        self._alone = Alone(engine)
+        self._regions = regions or Regions()
+        self._alone = Alone(engine, self._regions)
+        self._register_again()
         self._does: dict[str, Callable[[Data], Awaitable[Data]]] = {
             "is_ready": self._say_if_ready,
             "has": self._say_if_it_has,
@@ -86,6 +92,8 @@ class Member:
             "reconfigure": self._reconfigure,
             "load": self._alone.load_model,
             "unload": self._alone.unload_model,
+            "register": self._register,
+            "unregister": self._alone.unregister_region,
         }
         self._begin(self._write_for_ever())
         self._begin(self._listen())
@@ -165,6 +173,20 @@ class Member:
         """Take no new calls for a model in any process."""
         await self._order("unload", name)
 
+    async def register_region(self, region: Region) -> None:
+        """Let calls use shared memory in every process, or in none."""
+        try:
+            await self._order("register", encode_region(region))
+        except RegionExists:
+            raise
+        except EaselError:
+            await self._order("unregister", region.name)
+            raise
+
+    async def unregister_region(self, name: str) -> None:
+        """Let them use it no more, in any process."""
+        await self._order("unregister", name)
+
     async def _agree(self, what: str, data: Data) -> bool:
         return all(each["result"] for each in await self._ask(what, data))
 
@@ -204,7 +226,8 @@ class Member:
             logger.exception("%s cannot be done", message["what"])
             error = encode_error(EaselError("the server made a mistake; its log has more"))
         configs, unloaded = self._engine.wanted()
-        wanted = [encode_configs(configs), unloaded]
+        regions = [encode_region(each) for each in self._regions.all()]
+        wanted = [encode_configs(configs), unloaded, regions]
         self._wire.send({"did": message["do"], "result": result, "error": error, "wanted": wanted})
 
     async def _say_if_ready(self, _: Data) -> Data:
@@ -221,6 +244,17 @@ class Member:
         configs = decode_configs(data)
         self.wanted = replace(self.wanted, named=configs)
         await self._engine.load_all(configs)
+
+    async def _register(self, data: Data) -> None:
+        await self._alone.register_region(decode_region(data))
+
+    def _register_again(self) -> None:
+        """What was registered before this process was here; some of it may be no more."""
+        for region in self.wanted.regions:
+            try:
+                self._regions.register(region)
+            except EaselError as error:
+                logger.info("shared memory of before is not used again: %s", error)
 
     async def _reconfigure(self, data: Data) -> None:
         await self._engine.reconfigure(decode_configs(data))

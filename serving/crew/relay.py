@@ -15,6 +15,7 @@ from serving.crew.encoding import (
     Data,
     Wanted,
     decode_configs,
+    decode_region,
     encode_configs,
     encode_error,
     encode_wanted,
@@ -132,8 +133,11 @@ class Relay:
         named = decode_configs(data) if what == "want" else self.wanted.named
         self.wanted = replace(self.wanted, named=named)
         for reply in sorted(replies, key=lambda reply: reply["error"] is not None)[:1]:
-            configs, unloaded = reply["wanted"]
-            self.wanted = Wanted(named, decode_configs(configs), tuple(unloaded))
+            configs, unloaded, regions = reply["wanted"]
+            self.wanted = Wanted(
+                named, decode_configs(configs), tuple(unloaded),
+                tuple(map(decode_region, regions)),
+            )  # fmt: skip
 
     async def _answer(self, line: Line, message: Data) -> None:
         replies = await self.put(message["what"], message["with"])

@@ -11,6 +11,7 @@ from model_store.errors import Unsupported
 from serving.api import oip
 from serving.api.calls import ModelRef
 from serving.api.oip_documents import Document
+from serving.api.oip_regions import read_register_request, write_status
 from serving.api.oip_requests import decode_model_ref
 from serving.api.protos import inference_pb2 as pb
 from serving.api.wire import parse
@@ -20,6 +21,7 @@ from serving.services import oip_models as models
 from serving.services.control import ModelControl
 from serving.services.methods import BidiStream, Call, Methods, Unary
 from serving.services.oip_absent import NOT_SUPPORTED
+from serving.services.oip_regions import Sharing, register, unregister
 from serving.services.oip_repository import load_model, repository_index, unload_model
 from serving.services.oip_statistics import statistics
 from serving.services.oip_stream import stream_infer
@@ -28,7 +30,10 @@ _NOBODY = ModelControl()
 
 
 def oip_methods(
-    engine: Engine, control: ModelControl = _NOBODY, crew: Crew | None = None
+    engine: Engine,
+    control: ModelControl = _NOBODY,
+    crew: Crew | None = None,
+    sharing: Sharing | None = None,
 ) -> Methods:
     """Open Inference's methods by their full path.
 
@@ -36,27 +41,31 @@ def oip_methods(
         engine: Runs the models.
         control: Who may load models.
         crew: Answers for the models' state, and loads them.
+        sharing: The memory that is shared with callers; none where it is left out.
     """
     asked = crew or Alone(engine)
+    shared = sharing or Sharing()
 
     async def model_infer(request: bytes, call: Call) -> bytes:
-        infer = oip.decode_infer_request(request)
-        call.asked = infer.prediction.model
-        servable = models.find(engine, infer.prediction.model)
-        answer = await models.infer(engine, servable, infer.prediction, infer.options, call)
-        return oip.encode_infer_response(answer, infer)
+        with shared.for_call() as memory:
+            infer = oip.decode_infer_request(request, memory)
+            call.asked = infer.prediction.model
+            servable = models.find(engine, infer.prediction.model)
+            answer = await models.infer(engine, servable, infer.prediction, infer.options, call)
+            return oip.encode_infer_response(answer, infer, memory)
 
     return {
-        **_server_methods(asked),
+        **_server_methods(asked, shared),
         **_model_methods(engine, asked),
         **_repository_methods(asked, control),
+        **_region_methods(asked, shared),
         **{oip.SERVICE + name: Unary(_refusing(why)) for name, why in NOT_SUPPORTED.items()},
         oip.MODEL_INFER: Unary(model_infer, runs_model=True),
-        oip.MODEL_STREAM_INFER: BidiStream(stream_infer(engine)),
+        oip.MODEL_STREAM_INFER: BidiStream(stream_infer(engine, shared)),
     }
 
 
-def _server_methods(crew: Crew) -> Methods:
+def _server_methods(crew: Crew, sharing: Sharing) -> Methods:
     async def server_live(request: bytes, call: Call) -> bytes:
         return pb.ServerLiveResponse(live=True).SerializeToString()
 
@@ -64,7 +73,7 @@ def _server_methods(crew: Crew) -> Methods:
         return pb.ServerReadyResponse(ready=await crew.is_ready()).SerializeToString()
 
     async def server_metadata(request: bytes, call: Call) -> bytes:
-        return _fill(pb.ServerMetadataResponse(), models.server_metadata())
+        return _fill(pb.ServerMetadataResponse(), models.server_metadata(sharing))
 
     return {
         oip.SERVER_LIVE: Unary(server_live),
@@ -120,6 +129,27 @@ def _repository_methods(crew: Crew, control: ModelControl) -> Methods:
         oip.REPOSITORY_INDEX: Unary(index),
         oip.REPOSITORY_MODEL_LOAD: Unary(load),
         oip.REPOSITORY_MODEL_UNLOAD: Unary(unload),
+    }
+
+
+def _region_methods(crew: Crew, sharing: Sharing) -> Methods:
+    async def status(request: bytes, call: Call) -> bytes:
+        message = parse(pb.SystemSharedMemoryStatusRequest, request)
+        return write_status(sharing.listed(message.name))
+
+    async def begin(request: bytes, call: Call) -> bytes:
+        await register(sharing, crew, read_register_request(request))
+        return pb.SystemSharedMemoryRegisterResponse().SerializeToString()
+
+    async def end(request: bytes, call: Call) -> bytes:
+        message = parse(pb.SystemSharedMemoryUnregisterRequest, request)
+        await unregister(sharing, crew, message.name)
+        return pb.SystemSharedMemoryUnregisterResponse().SerializeToString()
+
+    return {
+        oip.REGION_STATUS: Unary(status),
+        oip.REGION_REGISTER: Unary(begin),
+        oip.REGION_UNREGISTER: Unary(end),
     }
 
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_MEMORY = "this server shares no memory with its clients; send the tensors in the request"
+_CUDA = "this server has nothing on a GPU; share the machine's own memory, or send the tensors"
 _TRACES = "traces are configured when the server starts, not by its clients"
 _LOG = "the log is configured when the server starts, not by its clients"
 _GENERATE = "there is no generate extension here; send the tensors to the model's infer"
 
 # By the gRPC method.
 NOT_SUPPORTED = {
-    **{
-        kind + verb: _MEMORY
-        for kind in ("SystemSharedMemory", "CudaSharedMemory")
-        for verb in ("Status", "Register", "Unregister")
-    },
+    **{f"CudaSharedMemory{verb}": _CUDA for verb in ("Status", "Register", "Unregister")},
     "TraceSetting": _TRACES,
     "LogSettings": _LOG,
 }
@@ -28,8 +24,8 @@ def not_found(parts: Sequence[str]) -> str:
             return _TRACES
         case ["logging"]:
             return _LOG
-        case ["systemsharedmemory" | "cudasharedmemory", *_]:
-            return _MEMORY
+        case ["cudasharedmemory", *_]:
+            return _CUDA
         case ["models", *_, "generate" | "generate_stream"]:
             return _GENERATE
     return "Not Found"

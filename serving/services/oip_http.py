@@ -13,8 +13,10 @@ from typing import NamedTuple
 from serving.api import oip_binary
 from serving.api.calls import ModelRef
 from serving.api.json_text import dump_json
+from serving.api.oip_regions import decode_register_request, describe_regions
 from serving.api.oip_repository import decode_index_request, decode_load_request
 from serving.api.oip_requests import decode_model_ref
+from serving.api.regions import SharedMemory
 from serving.crew.crew import Alone, Crew
 from serving.engine.engine import Engine
 from serving.services import oip_models as models
@@ -22,6 +24,7 @@ from serving.services.control import ModelControl
 from serving.services.http import HttpApi, HttpRequest, HttpResponse
 from serving.services.methods import Call
 from serving.services.oip_absent import not_found
+from serving.services.oip_regions import Sharing, register, unregister
 from serving.services.oip_repository import load_model, repository_index, unload_model
 from serving.services.oip_statistics import statistics
 
@@ -35,6 +38,7 @@ class _Asked(NamedTuple):
     engine: Engine
     crew: Crew
     control: ModelControl
+    sharing: Sharing
     request: HttpRequest
     call: Call
     ref: ModelRef
@@ -48,15 +52,21 @@ class _Route:
     answer: Callable[[_Asked], Awaitable[HttpResponse]]
 
 
-def oip_http(engine: Engine, control: ModelControl = _NOBODY, crew: Crew | None = None) -> HttpApi:
+def oip_http(
+    engine: Engine,
+    control: ModelControl = _NOBODY,
+    crew: Crew | None = None,
+    sharing: Sharing | None = None,
+) -> HttpApi:
     """The API of /v2.
 
     Args:
         engine: Runs the models.
         control: Who may load models.
         crew: Answers for the models' state, and loads them.
+        sharing: The memory that is shared with callers; none where it is left out.
     """
-    everybody = crew or Alone(engine)
+    everybody, shared = crew or Alone(engine), sharing or Sharing()
 
     async def answer(request: HttpRequest, call: Call) -> HttpResponse:
         route, name, version = _find_route(request.path)
@@ -65,7 +75,7 @@ def oip_http(engine: Engine, control: ModelControl = _NOBODY, crew: Crew | None 
         if request.method != route.method:
             return _other_method(route, request.method)
         ref = decode_model_ref(name, version)
-        return await route.answer(_Asked(engine, everybody, control, request, call, ref))
+        return await route.answer(_Asked(engine, everybody, control, shared, request, call, ref))
 
     return answer
 
@@ -78,7 +88,7 @@ def runs_model(path: str) -> bool:
 
 @lru_cache(maxsize=128)
 def _find_route(path: str) -> tuple[_Route | None, str, str]:
-    """The route of a path, and the model and version in it."""
+    """The route of a path, and the model (or region) and version in it."""
     parts = _parts(path)
     key, name, version = "/".join(parts), "", ""
     match parts:
@@ -90,6 +100,8 @@ def _find_route(path: str) -> tuple[_Route | None, str, str]:
             key = "/".join(["model", *verb])
         case ["repository", "models", name, verb]:
             key = f"repository/model/{verb}"
+        case ["systemsharedmemory", "region", name, verb]:
+            key = f"systemsharedmemory/region/{verb}"
     # A slash at the end is another path, and /v2/ is not /v2.
     return None if path.endswith("/") else _ROUTES.get(key), name, version
 
@@ -121,7 +133,7 @@ async def _ready(asked: _Asked) -> HttpResponse:
 
 
 async def _server(asked: _Asked) -> HttpResponse:
-    return _json(models.server_metadata())
+    return _json(models.server_metadata(asked.sharing))
 
 
 async def _metadata(asked: _Asked) -> HttpResponse:
@@ -160,7 +172,27 @@ async def _unload(asked: _Asked) -> HttpResponse:
     return _json({})
 
 
+async def _regions(asked: _Asked) -> HttpResponse:
+    return _json(describe_regions(asked.sharing.listed(asked.ref.name)))
+
+
+async def _register(asked: _Asked) -> HttpResponse:
+    region = decode_register_request(asked.request.body, asked.ref.name)
+    await register(asked.sharing, asked.crew, region)
+    return _json({})
+
+
+async def _unregister(asked: _Asked) -> HttpResponse:
+    await unregister(asked.sharing, asked.crew, asked.ref.name)
+    return _json({})
+
+
 async def _infer(asked: _Asked) -> HttpResponse:
+    with asked.sharing.for_call() as memory:
+        return await _infer_with(asked, memory)
+
+
+async def _infer_with(asked: _Asked, memory: SharedMemory) -> HttpResponse:
     engine, request, ref = asked.engine, asked.request, asked.ref
     asked.call.asked = ref
     servable = models.find(engine, ref)
@@ -171,9 +203,9 @@ async def _infer(asked: _Asked) -> HttpResponse:
     if length == 0:
         infer = oip_binary.decode_raw_request(body, models.signature_of(servable), ref)
     else:
-        infer = oip_binary.decode_infer_request(body, length, ref)
+        infer = oip_binary.decode_infer_request(body, length, ref, memory)
     answer = await models.infer(engine, servable, infer.prediction, infer.options, asked.call)
-    data, json_length = oip_binary.encode_infer_response(answer, infer)
+    data, json_length = oip_binary.encode_infer_response(answer, infer, memory)
     if json_length is None:
         return HttpResponse(data)
     header = (oip_binary.LENGTH_HEADER, str(json_length).encode())
@@ -193,4 +225,9 @@ _ROUTES: Mapping[str, _Route] = {
     "repository/index": _Route("POST", _index),
     "repository/model/load": _Route("POST", _load),
     "repository/model/unload": _Route("POST", _unload),
+    "systemsharedmemory/status": _Route("GET", _regions),
+    "systemsharedmemory/unregister": _Route("POST", _unregister),
+    "systemsharedmemory/region/status": _Route("GET", _regions),
+    "systemsharedmemory/region/register": _Route("POST", _register),
+    "systemsharedmemory/region/unregister": _Route("POST", _unregister),
 }

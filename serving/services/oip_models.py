@@ -16,8 +16,9 @@ from serving.api.oip_requests import InferOptions, classify
 from serving.engine.engine import Engine, Missing, State, require
 from serving.engine.servable import Servable
 from serving.services.methods import Call
+from serving.services.oip_regions import Sharing
 
-EXTENSIONS = (
+_EXTENSIONS = (
     "binary_tensor_data",
     "classification",
     "model_configuration",
@@ -113,9 +114,14 @@ def _classified(answer: Answer, servable: Servable, options: InferOptions) -> An
     return replace(answer, outputs=outputs)
 
 
-def server_metadata() -> Document:
+def server_metadata(sharing: Sharing) -> Document:
     """Who answers here, and what it can do beyond the protocol's core."""
-    return {"name": "easel", "version": version("easel"), "extensions": list(EXTENSIONS)}
+    shared = ["system_shared_memory"] if sharing.regions.is_open else []
+    return {
+        "name": "easel",
+        "version": version("easel"),
+        "extensions": [*_EXTENSIONS, *shared],
+    }
 
 
 def model_metadata(engine: Engine, ref: ModelRef) -> Document:

@@ -16,6 +16,7 @@ from serving.api import oip
 from serving.engine.engine import Engine
 from serving.services import oip_models as models
 from serving.services.methods import Call
+from serving.services.oip_regions import Sharing
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,9 @@ _AT_ONCE = 64
 _Item = asyncio.Task[bytes] | EaselError | None
 
 
-def stream_infer(engine: Engine) -> Callable[[AsyncIterator[bytes], Call], AsyncIterator[bytes]]:
+def stream_infer(
+    engine: Engine, sharing: Sharing
+) -> Callable[[AsyncIterator[bytes], Call], AsyncIterator[bytes]]:
     """The method's handler."""
 
     async def answers(requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
@@ -33,7 +36,7 @@ def stream_infer(engine: Engine) -> Callable[[AsyncIterator[bytes], Call], Async
         running: set[asyncio.Task[bytes]] = set()
 
         def begin(request: bytes) -> asyncio.Task[bytes]:
-            task = asyncio.create_task(_answer(engine, request, call))
+            task = asyncio.create_task(_answer(engine, sharing, request, call))
             running.add(task)
             task.add_done_callback(running.discard)
             return task
@@ -68,15 +71,16 @@ async def _read(
         await begun.put(None)
 
 
-async def _answer(engine: Engine, request: bytes, stream: Call) -> bytes:
+async def _answer(engine: Engine, sharing: Sharing, request: bytes, stream: Call) -> bytes:
     infer = None
     try:
-        infer = oip.decode_infer_request(request)
-        call = replace(stream, asked=infer.prediction.model)
-        servable = models.find(engine, infer.prediction.model)
-        answer = await models.infer(engine, servable, infer.prediction, infer.options, call)
-        stream.asked, stream.answer = call.asked, call.answer  # the last one is in the log
-        return oip.encode_stream_answer(answer, infer)
+        with sharing.for_call() as memory:
+            infer = oip.decode_infer_request(request, memory)
+            call = replace(stream, asked=infer.prediction.model)
+            servable = models.find(engine, infer.prediction.model)
+            answer = await models.infer(engine, servable, infer.prediction, infer.options, call)
+            stream.asked, stream.answer = call.asked, call.answer  # the last one is in the log
+            return oip.encode_stream_answer(answer, infer, memory)
     except EaselError as error:
         return oip.encode_stream_error(str(error), infer.id if infer else "")
     except Exception:  # the other requests of the stream have nothing to do with it

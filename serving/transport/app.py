@@ -17,7 +17,6 @@ from serving.transport.grpc import GrpcSide, is_grpc
 from serving.transport.grpc_web import is_grpc_web, web_receive, web_send
 from serving.transport.guard import Patrol
 from serving.transport.http import HttpSide
-from serving.transport.memory import Memory
 from serving.transport.options import Options
 
 logger = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ class AsgiApp:
 
     def __init__(self, methods: Methods, apis: HttpApis, options: Options) -> None:
         admission = Admission(options.max_calls)
-        patrol = Patrol(Memory(options.max_inflight_bytes))
+        patrol = Patrol(options.memory)
         self._grpc = GrpcSide(methods, options, admission, patrol)
         self._http = HttpSide(apis, options, admission, patrol)
         self._allows_cors = options.allows_cors

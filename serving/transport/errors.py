@@ -6,13 +6,25 @@ import json
 import logging
 import math
 
-from model_store.errors import Code, EaselError, MessageTooLarge, Overloaded, UnknownEncoding
+from model_store.errors import (
+    Code,
+    EaselError,
+    MessageTooLarge,
+    Overloaded,
+    RegionExists,
+    UnknownEncoding,
+)
 from serving.services.http import HttpResponse
 
 logger = logging.getLogger(__name__)
 
-# Where HTTP has a word of its own and google.rpc.Code, which decides otherwise, has none.
-_HTTP_STATUSES: dict[type[EaselError], int] = {MessageTooLarge: 413, UnknownEncoding: 415}
+# Where HTTP has a word of its own and google.rpc.Code, which decides otherwise, has none; and
+# where Triton's clients have always got another.
+_HTTP_STATUSES: dict[type[EaselError], int] = {
+    MessageTooLarge: 413,
+    UnknownEncoding: 415,
+    RegionExists: 400,
+}
 # Codes that share a status are told apart by their order: the first is the usual one.
 _BY_STATUS = {code.http: code for code in reversed(Code)} | {500: Code.INTERNAL}
 _RETRIED = {Code.RESOURCE_EXHAUSTED.http, Code.UNAVAILABLE.http}

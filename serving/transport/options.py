@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from serving.services.observation import Observe
+from serving.transport.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Options:
         http_timeout_s: Longest time for one HTTP request; None for any.
         allows_cors: Whether pages of other origins may call.
         max_calls: Calls for a model that may be inside at once; more are refused.
-        max_inflight_bytes: Of the requests that are inside, together; more are refused.
+        memory: Of the requests that are inside, together; more are refused.
         observe: Told of every call once it has ended; must not raise or wait.
         runs_model: Whether a POST to that path over HTTP runs a model and does nothing else.
     """
@@ -26,6 +27,6 @@ class Options:
     http_timeout_s: float | None = None
     allows_cors: bool = False
     max_calls: int = 2048
-    max_inflight_bytes: int = 1 << 30
+    memory: Memory = field(default_factory=lambda: Memory(1 << 30))
     observe: Observe | None = None
     runs_model: Callable[[str], bool] = lambda _: False

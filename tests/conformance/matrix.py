@@ -44,8 +44,8 @@ an environment of its own, unchanged, against a server with several models and v
 test fails when this page is not what they found. Where Easel answers otherwise than a real
 Triton, and why, stands in [`differences.toml`](../tests/conformance/differences.toml).
 
-Of what Triton's clients can ask for, shared memory, trace settings and log settings are not
-here; such calls are refused with the reason.
+Of what Triton's clients can ask for, shared memory of a GPU, trace settings and log settings are
+not here; such calls are refused with the reason.
 
 The Triton whose answers Easel's are compared with is 2.51. Its gRPC front ends with SIGSEGV now
 and then when a client leaves in the middle of a call; the tests start it again then, at most

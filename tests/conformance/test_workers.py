@@ -12,7 +12,7 @@ from tests.conformance.http_cases import TOKEN
 from tests.conformance.matrix import SCRIPTS
 from tests.serving.processes import two_workers
 
-CONTROL = ("--model_control", "--model_control_token", TOKEN)
+CONTROL = ("--model_control", "--model_control_token", TOKEN, "--shared_memory", "/")
 
 
 @pytest.mark.parametrize("script", ["tfs_reload.py", "triton_grpc.py", "triton_http.py"])

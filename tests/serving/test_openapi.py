@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import schemathesis
@@ -19,8 +21,23 @@ from tests.support import BUNDLED_STORE, RunningServer, running_server
 
 @pytest.fixture(scope="module")
 def server():
-    with running_server(BUNDLED_STORE) as running:
+    with running_server(BUNDLED_STORE, shared_memory="/") as running:
         yield running
+
+
+@pytest.fixture
+def pictures(server: RunningServer):
+    """A region of shared memory: any other test may have unregistered it."""
+    shared = Path(f"/dev/shm/easel-test-{uuid4().hex}")
+    shared.write_bytes(bytes(64))
+    try:
+        body = json.dumps({"key": shared.name, "byte_size": 64}).encode()
+        path = "/v2/systemsharedmemory/region/pictures/register"
+        assert ask(server.http, path, method="POST", body=body).status == 200
+        yield
+    finally:
+        ask(server.http, path.replace("register", "unregister"), method="POST")
+        shared.unlink()
 
 
 SCHEMA = schemathesis.openapi.from_dict(json.loads(dump_json(document())))
@@ -72,6 +89,7 @@ def test_every_route_of_open_inference_is_described():
         if each.path.startswith("/v2") and "/versions/" not in each.path:
             key = each.path.removeprefix("/v2").strip("/")
             key = key.replace("repository/models/{model}", "repository/model")
+            key = key.replace("region/{region}", "region")
             described.add(key.replace("models/{model}", "model"))
     assert described == set(oip_http._ROUTES)
 
@@ -111,8 +129,9 @@ def test_an_answer_in_binary_is_described(server: RunningServer):
 @pytest.mark.parametrize(
     "path", [path for path, method in OPERATIONS.items() if method == "GET" and "label" not in path]
 )
+@pytest.mark.usefixtures("pictures")
 def test_what_is_described_can_be_had(server: RunningServer, path):
-    parameters = {"model": "numbers", "version": 1}
+    parameters = {"model": "numbers", "version": 1, "region": "pictures"}
     wanted = {name: value for name, value in parameters.items() if f"{{{name}}}" in path}
     case = SCHEMA[path]["GET"].Case(path_parameters=wanted)
     response = case.call_and_validate(base_url=f"http://{server.http}", checks=CHECKS)

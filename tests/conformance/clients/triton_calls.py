@@ -5,6 +5,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 from triton_kit import ROW, Kit, refused, response
+from triton_regions import regions
 
 KINDS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
          "float16", "float32", "float64")  # fmt: skip
@@ -15,6 +16,7 @@ async def run(kit: Kit) -> None:
     await models(kit)
     await versions(kit)
     await tensors(kit)
+    await regions(kit)
     await transport(kit)
     await mistakes(kit)
 
@@ -191,10 +193,10 @@ async def mistakes(kit: Kit) -> None:
             await kit.infer("pair", [kit.tensor("a", ROW[:, :3])])
         async with refused(wrong, "unexpected inference output 'q' for model 'add'"):
             await kit.row(outputs=kit.outputs("q"))
-    with kit.report.feature("shared memory, traces and logs, refused with the reason"):
+    with kit.report.feature("CUDA's memory, traces and logs, refused with the reason"):
         absent = "404" if kit.is_http else "UNIMPLEMENTED"
         for method, text in (
-            ("get_system_shared_memory_status", "shares no memory"),
+            ("get_cuda_shared_memory_status", "nothing on a GPU"),
             ("get_trace_settings", "traces are configured when the server starts"),
             ("get_log_settings", "the log is configured when the server starts"),
         ):

@@ -18,6 +18,7 @@ from tests.serving.api.test_tfs import ARRAYS
 
 REF = ModelRef("m")
 ONE = {"name": "x", "datatype": "FP32", "shape": [1]}
+REGION = {"shared_memory_region": "r", "shared_memory_byte_size": 4}
 
 
 def binary_request(*tensors: tuple[dict, bytes], **fields) -> tuple[bytes, int]:
@@ -146,13 +147,13 @@ def request(*inputs: dict, **fields) -> bytes:
         (request({"name": "x", "shape": [1], "datatype": "float"}), "invalid datatype for input x"),
         (request({"name": "x", "shape": [-1], "datatype": "FP32"}), "invalid shape"),
         (request({"name": "x", "shape": [0] * 33, "datatype": "FP32"}), "invalid shape"),
-        (request(ONE), "neither 'data' nor a binary_data_size"),
+        (request(ONE), "But no field is set"),
         (request({**ONE, "data": [1], "parameters": 3}), "'parameters' of input 'x'"),
         (request({**ONE, "data": [1], "parameters": {"binary_data_size": 4}}), "must set only one"),
         (request({**ONE, "parameters": {"binary_data_size": 4}}), "expecting 4 additional bytes"),
         (request({**ONE, "parameters": {"binary_data_size": -4}}), "must be a whole number"),
         (request({**ONE, "parameters": {"binary_data_size": "4"}}), "must be a whole number"),
-        (request({**ONE, "parameters": {"shared_memory_region": "r"}}), "shares no memory"),
+        (request({**ONE, "parameters": REGION}), "shares no memory"),
         (request({**ONE, "data": [1]}, {**ONE, "data": [1]}), "given twice"),
         (request(id=7), "'id' must be a string"),
         (request(parameters={"binary_data_output": 1}), "must be true or false"),
@@ -163,7 +164,7 @@ def request(*inputs: dict, **fields) -> bytes:
         (request(outputs=[{"name": "y"}] * 2), "asked for twice"),
         (request(outputs=[{"name": "y", "parameters": {"classification": 0}}]), "whole number from 1"),
         (request(outputs=[{"name": "y", "parameters": {"binary_data": "yes"}}]), "true or false"),
-        (request(outputs=[{"name": "y", "parameters": {"shared_memory_region": "r"}}]), "shares no memory"),
+        (request(outputs=[{"name": "y", "parameters": REGION}]), "shares no memory"),
     ],
 )  # fmt: skip
 def test_a_request_that_cannot_be_is_refused_with_the_reason(body, words):

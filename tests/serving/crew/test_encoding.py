@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from model_store.errors import EaselError, Overloaded, ServableNotFound
 from model_store.spec import ModelVersion
 from serving.api.calls import ModelRef
+from serving.api.regions import Region
 from serving.crew import encoding
 from serving.crew.encoding import Wanted
 from serving.crew.report import Report
@@ -74,7 +75,14 @@ def sent(data: object) -> object:
     return json.loads(line)["data"]
 
 
-@given(st.builds(Wanted, lists, lists, st.lists(texts).map(tuple)))
+regions = st.builds(Region, texts, texts, st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+
+
+@given(
+    st.builds(
+        Wanted, lists, lists, st.lists(texts).map(tuple), st.lists(regions, max_size=3).map(tuple)
+    )
+)
 def test_what_is_wanted_arrives(wanted):
     assert encoding.decode_wanted(sent(encoding.encode_wanted(wanted))) == wanted
 

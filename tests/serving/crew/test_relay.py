@@ -26,7 +26,7 @@ class Worker:
 
     async def reply(self, **said: object) -> None:
         did = (await self.hear())["do"]
-        nothing = {"result": None, "error": None, "wanted": [None, []]}
+        nothing = {"result": None, "error": None, "wanted": [None, [], []]}
         self.line.hear({"did": did, **nothing, **said})
 
 
@@ -60,10 +60,10 @@ async def test_an_order_is_answered_when_all_have_done_it():
     all_of_them = Relay(None)
     async with two(all_of_them) as (first, second):
         order = asyncio.create_task(all_of_them.put("unload", "a"))
-        await first.reply(wanted=[None, ["a"]])
+        await first.reply(wanted=[None, ["a"], [["r", "/r", 0, 8]]])
         await asyncio.sleep(0)
         assert not order.done()
-        await second.reply(wanted=[None, ["a"]])
+        await second.reply(wanted=[None, ["a"], [["r", "/r", 0, 8]]])
         assert [reply["from"] for reply in await order] == [1, 2]
         assert all_of_them.wanted.unloaded == ("a",)
 
@@ -77,7 +77,7 @@ async def test_orders_come_to_all_in_one_order():
             told = [await worker.hear() for worker in workers]
             heard.append([each["with"] for each in told])
             for worker, each in zip(workers, told, strict=True):
-                answer = {"result": None, "error": None, "wanted": [None, []]}
+                answer = {"result": None, "error": None, "wanted": [None, [], []]}
                 worker.line.hear({"did": each["do"], **answer})
         await asyncio.gather(*orders)
         assert heard == [["a", "a"], ["b", "b"]]
@@ -105,11 +105,11 @@ async def test_a_worker_that_begins_meanwhile_misses_nothing():
             return None, first.line
 
         beginning = asyncio.create_task(all_of_them.begin(start))
-        await first.reply(wanted=[None, ["a"]])
+        await first.reply(wanted=[None, ["a"], [["r", "/r", 0, 8]]])
         assert not words, "it must not begin between an order and its end"
-        await second.reply(wanted=[None, ["a"]])
+        await second.reply(wanted=[None, ["a"], [["r", "/r", 0, 8]]])
         await asyncio.gather(order, beginning)
-        assert json.loads(words[0])["wanted"] == [None, None, ["a"]]
+        assert json.loads(words[0])["wanted"] == [None, None, ["a"], [["r", "/r", 0, 8]]]
 
 
 async def test_a_worker_that_is_stuck_keeps_no_question_from_its_answer():
@@ -143,6 +143,6 @@ async def test_a_question_waits_for_no_order(what):
             await worker.reply(result=False)
         assert len(await question) == 2
         for worker, each in zip(workers, waiting, strict=True):
-            answer = {"result": None, "error": None, "wanted": [None, []]}
+            answer = {"result": None, "error": None, "wanted": [None, [], []]}
             worker.line.hear({"did": each["do"], **answer})
         await order

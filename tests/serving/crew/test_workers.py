@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
+import struct
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -197,3 +199,31 @@ def test_health_says_of_all_workers_what_it_says_of_one(workers):
     told = {ask(workers, "GET", path)[0] for path in ("/readyz", "/v2/health/ready") * MANY}
     assert told == {200}
     assert re.search(r"^easel_ready 1\.0$", ask(workers, "GET", "/metrics")[1], re.MULTILINE)
+
+
+def test_a_region_of_shared_memory_is_there_in_all_and_in_a_successor(store):
+    shared = Path(f"/dev/shm/easel-test-{uuid4().hex}")
+    shared.write_bytes(struct.pack("<3f", 1, 2, 3))
+    span = {"shared_memory_region": "r", "shared_memory_byte_size": 12}
+    given = {"name": "x", "datatype": "FP32", "shape": [1, 3], "parameters": span}
+    try:
+        with two_workers(store, "--shared_memory", "/") as workers:
+            root = "/v2/systemsharedmemory"
+            body = {"key": shared.name, "byte_size": 12}
+            assert ask(workers, "POST", f"{root}/region/r/register", body) == (200, "{}")
+            nope = {"key": f"{shared.name}-nope", "byte_size": 12}
+            assert ask(workers, "POST", f"{root}/region/s/register", nope)[0] == 400
+            assert ask(workers, "POST", f"{root}/region/r/register", body)[0] == 400
+
+            def answers() -> set[tuple[int, str]]:
+                asked = {"inputs": [given]}
+                return {ask(workers, "POST", "/v2/models/b/infer", asked) for _ in range(MANY)}
+
+            ((status, said),) = answers()
+            assert (status, json.loads(said)["outputs"][0]["data"]) == (200, [5.0, 10.0, 15.0])
+            workers.end(1, signal.SIGKILL)
+            assert answers() == {(status, said)}
+            assert ask(workers, "POST", f"{root}/region/r/unregister") == (200, "{}")
+            assert {status for status, _ in answers()} == {404}
+    finally:
+        shared.unlink()

@@ -31,7 +31,7 @@ def full(gate):
         return b"%d" % len(request)
 
     methods = {"/M/Infer": Unary(gate.infer, runs_model=True), "/M/Length": Unary(length)}
-    options = Options(max_message_bytes=10 * BYTES, max_inflight_bytes=3 * BYTES + 1000)
+    options = Options(max_message_bytes=10 * BYTES, memory=Memory(3 * BYTES + 1000))
     with running_app(methods, {"v2": gate.post}, options) as app, ThreadPoolExecutor(2) as pool:
         calls = [
             pool.submit(call_grpc, app, "/M/Infer", BYTES),
