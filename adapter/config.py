@@ -25,6 +25,7 @@ class AdapterConfig:
         model_server_ca: PEM file of who signs the model servers' certificates.
         model_server_certificate: PEM file of a certificate for servers that ask for one.
         model_server_key: PEM file of its private key.
+        shared_memory: How shared memory begins that oip+http servers here read; none if empty.
         torchserve_token_file: TorchServe's key_file.json, or a file with its token alone.
         services: Which routes to offer, with commas between them.
         host: Address to listen on.
@@ -44,6 +45,7 @@ class AdapterConfig:
     model_server_ca: str = ""
     model_server_certificate: str = ""
     model_server_key: str = ""
+    shared_memory: str = ""
     torchserve_token_file: str = ""
     services: tuple[str, ...] = SERVICES
     host: str = "127.0.0.1"

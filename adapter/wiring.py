@@ -68,7 +68,7 @@ def open_model_server(config: AdapterConfig) -> ModelServer:
     """All configured model servers as one; raises as ``build_parts`` does."""
     tls = TlsFiles(config.model_server_ca, config.model_server_certificate, config.model_server_key)
     groups = parse_servers(config.model_servers, config.model_server)
-    return open_servers(groups, tls, config.torchserve_token_file)
+    return open_servers(groups, tls, config.torchserve_token_file, config.shared_memory)
 
 
 def open_local_speaker(config: SpeechConfig) -> Speaker | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -88,6 +89,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--rest-port", type=int, default=server.rest_api_port, help=f"its HTTP port {ports}"
     )
+    parser.set_defaults(shared_memory=server.shared_memory)
     return parser
 
 
@@ -101,11 +103,16 @@ def _children(flags: argparse.Namespace) -> Iterator[tuple[Child, ...]]:
             "serve", "--store", flags.store, "--port", str(flags.grpc_port),
             "--rest_api_port", str(flags.rest_port), "--grpc_socket_path", str(socket),
         ]  # fmt: skip
+        # Unless others are to share memory too: nobody can know its name, and so name it.
+        shared = flags.shared_memory or f"/easel-{secrets.token_hex(16)}-"
         adapter = [
             "adapter", "--store", flags.store, "--host", flags.host, "--port", str(flags.port),
             "--model_server", f"oip+http://unix:{socket}",
         ]  # fmt: skip
-        children = (_start("serve", server), _start("adapter", adapter))
+        children = (
+            _start("serve", server, EASEL_SERVE_SHARED_MEMORY=shared),
+            _start("adapter", adapter, EASEL_ADAPTER_SHARED_MEMORY=shared),
+        )
         try:
             yield children
         finally:
@@ -113,11 +120,11 @@ def _children(flags: argparse.Namespace) -> Iterator[tuple[Child, ...]]:
                 _stop(child)
 
 
-def _start(name: str, arguments: Sequence[str]) -> Child:
+def _start(name: str, arguments: Sequence[str], **settings: str) -> Child:
     # A session of its own: Ctrl-C in a terminal reaches this process only, which stops
     # the others in the right order.
     command = [sys.executable, "-m", "easel.cli", *arguments]
-    environment = {"PYTHONUNBUFFERED": "1"} | os.environ
+    environment = {"PYTHONUNBUFFERED": "1"} | os.environ | settings
     return Child(name, subprocess.Popen(command, env=environment, start_new_session=True))
 
 

@@ -6,11 +6,14 @@ to wake up; ``benchmarks/README.md`` has the figures.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from adapter.clients.circle import Answered
 from adapter.clients.http1 import HttpAnswer, HttpClient, to_lines
 from adapter.clients.places import Place
+from adapter.clients.shared_inputs import SharedInputs
 from adapter.clients.statuses import failed, no_answer, unreachable
 from adapter.clients.versions import version_number
 from adapter.passed_on import passed_on
@@ -19,7 +22,9 @@ from model_store import errors
 from serving.api import oip_http_client as codec
 from serving.api.calls import ModelRef, Prediction
 from serving.api.oip_binary import LENGTH_HEADER, decode_header_length
+from serving.api.regions import Span
 
+_NO_SPANS: Mapping[str, Span] = MappingProxyType({})
 _KINDS: Mapping[int, type[errors.EaselError]] = {
     400: errors.InvalidRequest,
     404: errors.ServableNotFound,
@@ -31,17 +36,41 @@ _KINDS: Mapping[int, type[errors.EaselError]] = {
 class OipHttpClient:
     """One place; keeps as many connections as there are calls at a time."""
 
-    def __init__(self, place: Place) -> None:
-        """Connects with the first call."""
+    def __init__(self, place: Place, shared_memory: str = "") -> None:
+        """Connects with the first call.
+
+        Args:
+            place: Where the server is.
+            shared_memory: How memory begins that it was told to share; none if empty.
+        """
         self._place = place
         self._http = HttpClient(place)
+        self._shared = SharedInputs(self._http, shared_memory) if shared_memory else None
 
     def predict(
         self, model: str, version: int | None, inputs: Tensors, *, timeout_s: float
     ) -> Answered:
         """Run the model once; see ``adapter.ports.ModelServer``."""
-        ref = ModelRef(model, version)
-        body, json_length = codec.encode_infer_request(Prediction(ref, inputs))
+        prediction = Prediction(ModelRef(model, version), inputs)
+        slot = None if self._shared is None else self._shared.take(inputs)
+        if slot is None or self._shared is None:
+            return self._read(self._ask(prediction, _NO_SPANS, timeout_s))
+        begun = time.monotonic()
+        try:
+            answer = self._ask(prediction, slot.put(inputs), timeout_s)
+        except errors.EaselError:
+            self._shared.give(slot)
+            raise
+        if not self._shared.has_refused(answer):
+            self._shared.give(slot)
+            return self._read(answer)
+        slot.close()
+        return self._read(self._ask(prediction, _NO_SPANS, timeout_s - (time.monotonic() - begun)))
+
+    def _ask(
+        self, prediction: Prediction, spans: Mapping[str, Span], timeout_s: float
+    ) -> HttpAnswer:
+        body, json_length = codec.encode_infer_request(prediction, spans)
         headers = (
             b"content-type: application/octet-stream\r\n"
             b"%b: %d\r\n"
@@ -50,7 +79,10 @@ class OipHttpClient:
         )
         if others := passed_on():
             headers += to_lines(others)
-        answer = self._http.post(codec.infer_path(ref), headers, body, timeout_s=timeout_s)
+        path = codec.infer_path(prediction.model)
+        return self._http.post(path, headers, body, timeout_s=timeout_s)
+
+    def _read(self, answer: HttpAnswer) -> Answered:
         if answer.status != 200:
             raise self._failure(answer)
         try:
@@ -69,6 +101,8 @@ class OipHttpClient:
 
     def close(self) -> None:
         """End the connections that no call is on."""
+        if self._shared is not None:
+            self._shared.close()
         self._http.close()
 
     def _failure(self, answer: HttpAnswer) -> errors.EaselError:

@@ -69,9 +69,18 @@ class ModelServers:
 
 
 def open_servers(
-    groups: Sequence[ServerGroup], tls: TlsFiles = _NO_FILES, token_file: str = ""
+    groups: Sequence[ServerGroup],
+    tls: TlsFiles = _NO_FILES,
+    token_file: str = "",
+    shared_memory: str = "",
 ) -> ModelServers:
     """One port over *groups*, of which one may be for all models; connects to nothing yet.
+
+    Args:
+        groups: Who holds what.
+        tls: Files for those whose connections are encrypted.
+        token_file: What TorchServe wants to be told; none if empty.
+        shared_memory: How memory begins that servers of ``oip+http`` here were told to share.
 
     Raises:
         InvalidRequest: The files of the encryption, or of the token, cannot be used.
@@ -89,7 +98,7 @@ def open_servers(
     clients: Mapping[Protocol, Callable[[Place], Client]] = {
         "tfs": TfsClient,
         "oip": OipClient,
-        "oip+http": OipHttpClient,
+        "oip+http": lambda place: OipHttpClient(place, shared_memory),
         "torchserve": lambda place: TorchServeClient(place, token),
         "torchserve+http": lambda place: TorchServeRestClient(place, token),
     }
