@@ -17,9 +17,12 @@ from serving.engine.session import Abort, Session
 
 _TRIALS = 10
 _TRIAL_S = 1.0
-# Of so many runs alone one is spent on the session that was slower.
-EXPLORE = 32
+# Of so many runs alone one is spent on the session that was slower: of few after runs in
+# company, which the machine was another for, and of twice as many after each that shows no more.
+EXPLORE_SOON, EXPLORE = 4, 32
 _TRUST = 0.2
+# In a run of the other session: what is known of it is old.
+_TRUST_SELDOM = 0.5
 # While other processes load their models too a trial shows little: a second session that
 # was not slower by more than this is kept, and the runs of every day decide.
 _NO_WORSE = 1.5
@@ -44,6 +47,7 @@ class ElasticSession:
         self._seconds = list(seconds)
         self._lock = threading.Lock()
         self._running = self._begun = self._alone = 0
+        self._every = EXPLORE_SOON
 
     def run(
         self, outputs: Sequence[str], inputs: Tensors, abort: Abort | None = None
@@ -51,7 +55,10 @@ class ElasticSession:
         """Compute on the session that suits the moment; see ``Session``."""
         with self._lock:
             is_alone = self._running == 0 and not self._is_crowded()
-            which = self._pick() if is_alone else 0
+            usual = int(self._seconds[1] < self._seconds[0])
+            which = self._pick(usual) if is_alone else 0
+            if not is_alone:
+                self._every = EXPLORE_SOON
             self._running += 1
             self._begun += 1
             ticket = self._begun
@@ -64,14 +71,18 @@ class ElasticSession:
                 self._running -= 1
         if is_alone and ticket == self._begun:  # nobody came in between
             per_row = seconds / max([1, *(len(each) for each in inputs.values() if each.ndim)])
-            self._seconds[which] += _TRUST * (per_row - self._seconds[which])
+            trust = _TRUST if which == usual else _TRUST_SELDOM
+            self._seconds[which] += trust * (per_row - self._seconds[which])
         return results
 
-    def _pick(self) -> int:
+    def _pick(self, usual: int) -> int:
         """Which session a run alone gets: the faster one, and now and then the other."""
         self._alone += 1
-        is_wide = self._seconds[1] < self._seconds[0]
-        return int(is_wide != (self._alone % EXPLORE == 0))
+        if self._alone < self._every:
+            return usual
+        self._alone = 0
+        self._every = min(2 * self._every, EXPLORE)
+        return 1 - usual
 
 
 def widened(

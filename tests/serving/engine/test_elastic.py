@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from serving.engine.elastic import EXPLORE, ElasticSession, widened
+from serving.engine.elastic import EXPLORE, EXPLORE_SOON, ElasticSession, widened
 from serving.engine.onnx_runtime import OnnxModel
 from tests.serving.engine.sessions import Doubler, rows
 from tests.support import TIMES_TWO, linear_graph
@@ -64,12 +65,35 @@ def test_the_slower_session_is_tried_now_and_then_and_wins_when_it_has_become_fa
     sessions = Doubler(), Doubler()
     # As if wide runs had become slow: any real one takes less than 1 s.
     elastic = ElasticSession(*sessions, (1.0, 1000.0))
-    for _ in range(EXPLORE - 1):
+    for _ in range(EXPLORE_SOON - 1):
         elastic.run(("y",), rows(1))
-    assert counts(sessions) == (EXPLORE - 1, 0)
+    assert counts(sessions) == (EXPLORE_SOON - 1, 0)
     elastic.run(("y",), rows(1))
-    assert counts(sessions) == (EXPLORE - 1, 1)
+    assert counts(sessions) == (EXPLORE_SOON - 1, 1)
     assert elastic._seconds[1] < 1000.0
+
+
+def tried(elastic: ElasticSession, sessions: tuple[Doubler, Doubler], runs: int) -> list[int]:
+    """Which of the next *runs* the wide session had."""
+    found = []
+    for number in range(runs):
+        before = counts(sessions)[1]
+        elastic.run(("y",), rows(1))
+        if counts(sessions)[1] > before:
+            found.append(number)
+    return found
+
+
+def test_the_slower_session_is_tried_ever_more_seldom_until_there_was_company():
+    sessions, crowds = (Doubler(), Doubler()), [False]
+    elastic = ElasticSession(*sessions, (1.0, 1e30), lambda: crowds[0])
+    found = tried(elastic, sessions, 4 * EXPLORE)
+    assert [after - before for before, after in pairwise([-1, *found])] == [4, 8, 16, 32, 32, 32]
+    crowds[0] = True
+    assert tried(elastic, sessions, EXPLORE) == []
+    crowds[0] = False
+    (first, second) = tried(elastic, sessions, 3 * EXPLORE_SOON)
+    assert second - first == 2 * EXPLORE_SOON
 
 
 def test_a_failed_run_is_over_too():
