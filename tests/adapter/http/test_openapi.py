@@ -83,7 +83,9 @@ def test_what_is_described_is_what_is_routed(app, document):
 
 
 def test_every_status_of_the_one_table_is_described(document):
-    statuses = {code.http for code in Code if code is not Code.OK}
+    # Of a region of shared memory in the model server; nothing here asks for one.
+    never = {Code.OK, Code.ALREADY_EXISTS}
+    statuses = {code.http for code in Code if code not in never}
     assert statuses <= set(STATUSES)
     for item in document["paths"].values():
         for operation in item.values():
