@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from adapter.clients.circle import Answered
 from adapter.clients.http1 import HttpAnswer, HttpClient, to_lines
@@ -24,7 +23,6 @@ from serving.api.calls import ModelRef, Prediction
 from serving.api.oip_binary import LENGTH_HEADER, decode_header_length
 from serving.api.regions import Span
 
-_NO_SPANS: Mapping[str, Span] = MappingProxyType({})
 _KINDS: Mapping[int, type[errors.EaselError]] = {
     400: errors.InvalidRequest,
     404: errors.ServableNotFound,
@@ -54,7 +52,7 @@ class OipHttpClient:
         prediction = Prediction(ModelRef(model, version), inputs)
         slot = None if self._shared is None else self._shared.take(inputs)
         if slot is None or self._shared is None:
-            return self._read(self._ask(prediction, _NO_SPANS, timeout_s))
+            return self._read(self._ask(prediction, codec.NO_SPANS, timeout_s))
         begun = time.monotonic()
         try:
             answer = self._ask(prediction, slot.put(inputs), timeout_s)
@@ -65,7 +63,9 @@ class OipHttpClient:
             self._shared.give(slot)
             return self._read(answer)
         slot.close()
-        return self._read(self._ask(prediction, _NO_SPANS, timeout_s - (time.monotonic() - begun)))
+        return self._read(
+            self._ask(prediction, codec.NO_SPANS, timeout_s - (time.monotonic() - begun))
+        )
 
     def _ask(
         self, prediction: Prediction, spans: Mapping[str, Span], timeout_s: float

@@ -24,12 +24,10 @@ from adapter.ports import Tensors
 from model_store.errors import EaselError
 from serving.api import oip_http_client as codec
 from serving.api.oip_tensors import raw_view
-from serving.api.regions import Region, Span
+from serving.api.regions import FOLDER, Region, Span
 
 logger = logging.getLogger(__name__)
 
-# Where Linux has what `shm_open` opens.
-_FOLDER = Path("/dev/shm")  # noqa: S108 - its files are ours alone, and have no name for long
 # Less is sent as quickly; more comes seldom, and would keep memory for nothing.
 _LEAST_BYTES = 16 * 1024
 _MOST_BYTES = 1024 * 1024
@@ -56,9 +54,14 @@ class Slot:
         self.region = region
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-        os.ftruncate(self._descriptor, region.byte_size)
-        self._memory = mmap.mmap(self._descriptor, region.byte_size)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            # All of it now: whoever writes where a full disk has nothing is ended by the system.
+            os.posix_fallocate(self._descriptor, 0, region.byte_size)
+            self._memory = mmap.mmap(self._descriptor, region.byte_size)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     def put(self, inputs: Tensors) -> Mapping[str, Span]:
         """Write *inputs*, which fit; returns where each is."""
@@ -127,7 +130,7 @@ class SharedInputs:
     def _new(self) -> Slot | None:
         name = uuid.uuid4().hex
         region = Region(name, f"{self._prefix}{name}", 0, _MOST_BYTES)
-        path = _FOLDER / region.key.removeprefix("/")
+        path = FOLDER / region.key.removeprefix("/")
         try:
             slot = Slot(region, path)
             if self._register(region):

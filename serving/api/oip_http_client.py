@@ -28,7 +28,7 @@ READY_PATH = "/v2/health/ready"
 
 _REMEMBERED_BYTES = 4096
 
-_NO_SPANS: Mapping[str, Span] = MappingProxyType({})
+NO_SPANS: Mapping[str, Span] = MappingProxyType({})
 _Described = tuple[str, str, tuple[int, ...], int | Span]
 
 
@@ -50,7 +50,7 @@ def encode_register_request(region: Region) -> bytes:
 
 
 def encode_infer_request(
-    prediction: Prediction, spans: Mapping[str, Span] = _NO_SPANS
+    prediction: Prediction, spans: Mapping[str, Span] = NO_SPANS
 ) -> tuple[list[bytes | memoryview], int]:
     """Write a request for all outputs, in binary; returns the body in parts, and its JSON's length.
 

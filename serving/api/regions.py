@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from model_store.errors import InvalidRequest
+
+# Where Linux has what `shm_open` opens.
+FOLDER = Path("/dev/shm")  # noqa: S108 - of the system, and not for files that stay
 
 
 @dataclass(frozen=True, slots=True)

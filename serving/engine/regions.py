@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model_store.errors import InvalidRequest, PermissionDenied, RegionExists, RegionNotFound
-from serving.api.regions import Region, Span
+from serving.api.regions import FOLDER, Region, Span
 
-# Where Linux has what `shm_open` opens.
-FOLDER = Path("/dev/shm")  # noqa: S108 - of the system, and not for files of ours
 _MOST = 1024
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,9 +19,9 @@ from adapter.clients.oip_http import OipHttpClient
 from adapter.clients.places import Place
 from adapter.clients.servers import Address
 from model_store.errors import EaselError
+from serving.api.regions import FOLDER
 from tests.support import BUNDLED_STORE, RunningServer, running_server
 
-FOLDER = Path("/dev/shm")
 GOLDEN = np.load(BUNDLED_STORE / "numbers" / "1" / "golden.npz")
 # Enough that it is worth the while.
 IMAGES, SCORES = (
@@ -155,3 +157,25 @@ def test_no_more_is_kept_than_is_of_use(server, prefix, posted, monkeypatch):
     shared.close()
     http.close()
     assert sum(path.endswith("/unregister") for path, _ in posted) == 3
+
+
+def is_open(descriptor: int) -> bool:
+    """Whether it still is the memory that it was; its number may be somebody else's by now."""
+    with suppress(OSError):
+        return FOLDER in Path(f"/proc/self/fd/{descriptor}").readlink().parents
+    return False
+
+
+def test_where_there_is_no_memory_left_the_picture_is_sent(server, prefix, posted, monkeypatch):
+    descriptors: list[int] = []
+
+    def full(descriptor: int, offset: int, length: int) -> None:
+        descriptors.append(descriptor)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with client_of(server, prefix) as client:
+        np.testing.assert_allclose(predict(client), SCORES, atol=1e-5)
+    assert lengths(posted)[0] > IMAGES.nbytes
+    assert [is_open(each) for each in descriptors] == [False]
+    assert not list(FOLDER.glob(f"{prefix[1:]}*"))
