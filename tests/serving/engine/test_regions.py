@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,13 @@ def regions(folder: Path) -> Iterator[Regions]:
         yield opened
 
 
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def open_below(folder: Path) -> list[str]:
+    """What this process holds open below `folder`; files of other tests may close meanwhile."""
+    held: list[Path] = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            held.append(descriptor.readlink())
+    return [path.name for path in held if path.is_relative_to(folder)]
 
 
 def region(name="r", key="/mine-1", offset=0, byte_size=SIZE) -> Region:
@@ -92,12 +97,20 @@ def test_a_span_within_its_region_is_what_was_put_there_and_no_other_can_be_had(
         ({"name": ""}, "needs a name"),
     ],
 )
-def test_what_cannot_be_registered_is_refused_and_leaves_nothing_open(regions, wrong, words):
-    before = open_files()
+def test_what_cannot_be_registered_is_refused_and_leaves_nothing_open(
+    regions, folder, wrong, words
+):
     with pytest.raises(InvalidRequest, match=words):
         regions.register(region(**wrong))
     assert regions.all() == ()
-    assert open_files() == before
+    assert open_below(folder) == []
+
+
+def test_what_is_registered_is_open_until_it_is_not(regions, folder):
+    regions.register(region())
+    assert open_below(folder) == ["mine-1"]
+    regions.unregister("r")
+    assert open_below(folder) == []
 
 
 def test_a_name_is_registered_once_and_can_be_anew(regions):
