@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask
 
 from adapter import pages
-from adapter.draining import Draining
 from adapter.http import docs, health
 from adapter.http import metrics as scrape
 from adapter.http.access_log import AccessLog
@@ -22,12 +23,12 @@ from adapter.parts import Parts
 from adapter.services import SERVICES, check_services, ops
 
 
-def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
+def create_app(parts: Parts, asks_to_leave: Callable[[], bool] | None = None) -> Flask:
     """Put the application together; nothing is opened before the first request.
 
     Args:
         parts: What its services are made of.
-        draining: Becomes true when kept connections are to be left.
+        asks_to_leave: Whether who is answered now is to leave the connection; None for never.
 
     Raises:
         InvalidRequest: A setting is wrong, or a service is asked for that does not exist.
@@ -63,7 +64,7 @@ def create_app(parts: Parts, draining: Draining | None = None) -> Flask:
         metrics=metrics,
         log=AccessLog(access.log) if access.log else None,
         recorder=parts.recorder,
-        draining=draining,
+        asks_to_leave=asks_to_leave,
     )
     return app
 

@@ -6,12 +6,12 @@ core, whose caches are cold: a third of what a drawing costs.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from adapter.claims import claim
 from adapter.config import Switch
 
 
@@ -41,13 +41,7 @@ def take_core(folder: Path, cores: Collection[int]) -> int | None:
     Returns:
         The core; None if all are taken.
     """
-    for core in sorted(cores):
-        file = os.open(folder / f"core-{core}", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            continue
+    core = claim(folder, "core", sorted(cores))
+    if core is not None:
         os.sched_setaffinity(0, {core})
-        return core  # the file stays open, and locked
-    return None
+    return core

@@ -18,6 +18,7 @@ from adapter.cloud.credentials import find_credentials
 from adapter.config import WORKER_CONFIG_VARIABLE, Settings
 from adapter.cores import find_cores, have_one_each, take_core
 from adapter.draining import DRAIN_VARIABLE, Draining
+from adapter.spread import Spread
 from adapter.wiring import build_parts
 from model_store.settings import from_json, read_sections
 
@@ -30,14 +31,15 @@ _settings = (
 # A forked worker has `prometheus_client` from its parent, which had not named the folder yet in
 # which all workers count together.
 values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
-_draining = Draining()
+_draining, _spread = Draining(), Spread()
 if DRAIN_VARIABLE in os.environ:  # one of the command's own processes
     _pipe, _cores, _config = Path(os.environ[DRAIN_VARIABLE]), find_cores(), _settings.adapter
     if have_one_each(_config.own_cores, _config.workers, _cores):
         take_core(_pipe.parent, _cores)
     _draining.listen(_pipe)
+    _spread.begin(_pipe.parent, _config.port, _config.workers)
 _parts = build_parts(_settings, credentials=find_credentials(os.environ))
-app = create_app(_parts, _draining)
+app = create_app(_parts, lambda: bool(_draining) or _spread.asks_to_leave())
 # What is there now stays: a full collection would look at all of it, in the middle of a request.
 gc.collect()
 gc.freeze()

@@ -25,6 +25,7 @@ _CONNECT_S = 10.0
 _LAST_S = 30.0
 _MOST_LINES = 200
 _LENGTH = b"content-length:"
+_LEAVE = b"\r\nconnection: close"
 _END = b"\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _SEED = 20261123
@@ -59,11 +60,17 @@ class _Line:
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)), _CONNECT_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._address = host, int(port)
+        self._is_left = False
+        self.socket = self._connect()
         self.number = -1
         self.begun = 0.0
         self._got = b""
+
+    def _connect(self) -> socket.socket:
+        line = socket.create_connection(self._address, _CONNECT_S)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return line
 
     def fileno(self) -> int:
         """For select."""
@@ -71,6 +78,9 @@ class _Line:
 
     def send(self, number: int, request: bytes, begun: float) -> None:
         """Begin; *begun* is when it was to begin."""
+        if self._is_left:  # as the last answer asked for
+            self.socket.close()
+            self.socket, self._is_left = self._connect(), False
         self.number, self.begun, self._got = number, begun, b""
         self.socket.sendall(request)
 
@@ -90,6 +100,7 @@ class _Line:
         if got[9:12] != b"200":
             raise NoAnswer(f"answered: {got[:300].decode('latin-1')}")
         head = got[:end].lower()
+        self._is_left = _LEAVE in head
         begin = end + len(_END)
         at = head.find(_LENGTH)
         if at >= 0:

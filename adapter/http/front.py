@@ -6,7 +6,7 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +14,6 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from adapter.draining import Draining
 from adapter.feedback.recorder import Recorder
 from adapter.http.access_log import AccessLog
 from adapter.http.cors import Cors
@@ -40,7 +39,7 @@ class Front:
         metrics: Counts every request.
         log: Gets a line for each; None for no log.
         recorder: Begins with the first request, because servers fork; None for no request log.
-        draining: True while kept connections are to be left.
+        asks_to_leave: Whether who is answered now is to leave the connection; None for never.
     """
 
     app: WSGIApplication
@@ -50,7 +49,7 @@ class Front:
     metrics: Metrics
     log: AccessLog | None
     recorder: Recorder | None = None
-    draining: Draining | None = None
+    asks_to_leave: Callable[[], bool] | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -91,7 +90,7 @@ class Front:
             headers.extend(note.allowance.headers())
         if self.cors is not None:
             self.cors.add(environ, headers)
-        if self.draining:
+        if self.asks_to_leave is not None and self.asks_to_leave():
             headers.append(("Connection", "close"))
         self.metrics.observe(note)
         if self.log is not None:

@@ -17,7 +17,9 @@ from tests.support import ROOT
 def test_who_keeps_a_connection_is_asked_to_leave_it_once_somebody_has_said_so(tmp_path):
     draining = Draining()
     settings = Settings(AdapterConfig(store=tmp_path))
-    client = create_app(build_parts(settings, FakeModelServer()), draining).test_client()
+    client = create_app(
+        build_parts(settings, FakeModelServer()), lambda: bool(draining)
+    ).test_client()
     assert "Connection" not in client.get("/healthz").headers
     draining.begin()
     assert client.get("/healthz").headers["Connection"] == "close"
